@@ -1,0 +1,1 @@
+"""Settings: `portico.yaml`, secrets, packaged gate packs and status-rule presets."""

@@ -1,0 +1,1 @@
+"""Connectors: one per tool family, each speaking its tool's own fields."""

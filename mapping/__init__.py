@@ -1,0 +1,1 @@
+"""Mapping: source records to normalized entities, figures to field values."""

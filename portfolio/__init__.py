@@ -1,0 +1,1 @@
+"""The normalized portfolio and the pure functions that judge it."""

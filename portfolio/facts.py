@@ -1,0 +1,225 @@
+"""The typed facts of one project, as the store gathers them and the judging functions read them.
+
+All money is Decimal in the portfolio's currency, shares are 0..1, instants aware UTC, days dates. Unknown is None.
+Nothing here judges.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source record that a fact came from."""
+
+    connection: str
+    external_key: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Counts of work items by category; `overdue` and `blocked` count open items. `since` is the day of the oldest overdue due date."""
+
+    todo: int = 0
+    in_progress: int = 0
+    done: int = 0
+    cancelled: int = 0
+    blocked: int = 0
+    overdue: int = 0
+    added_30d: int = 0
+    done_30d: int = 0
+    oldest_overdue_on: date | None = None
+    blocked_sources: tuple[Source, ...] = ()
+    overdue_sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A milestone with its four dates."""
+
+    name: str
+    baseline_on: date | None
+    planned_on: date | None
+    forecast_on: date | None
+    achieved_on: date | None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """One project's part of its budget lines for a fund, cost centre, budget code, fiscal year and period, `share` applied."""
+
+    budget_code: str
+    fund: str | None
+    cost_center: str | None
+    account: str | None
+    fiscal_year: int | None
+    period: str | None
+    currency: str
+    original_budget: Decimal | None
+    revised_budget: Decimal | None
+    pre_encumbered: Decimal | None
+    encumbered: Decimal | None
+    actual: Decimal | None
+    forecast: Decimal | None
+    share: Decimal = Decimal(1)
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedValue:
+    """One point of a time-phased baseline: cumulative planned value at the end of `day`."""
+
+    name: str
+    set_on: date | None
+    day: date
+    planned_value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An open or recently closed ticket of the project."""
+
+    number: str
+    type: str
+    title: str
+    priority: str | None
+    state_category: str
+    opened_at: datetime | None
+    due_at: datetime | None
+    resolved_at: datetime | None
+    breached: bool | None
+    escalation: str | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A risk, issue, decision, action or change of the project. `state` is the team's own word; `open` tells if it stands."""
+
+    type: str
+    title: str
+    score: Decimal | None
+    state: str | None
+    owner: str | None
+    due_on: date | None
+    open: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """An outage of a service that the project touches; `ended_at` None: it goes on."""
+
+    service: str | None
+    type: str | None
+    began_at: datetime | None
+    ended_at: datetime | None
+    cause: str | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    """A document or product that gates ask for."""
+
+    type: str
+    title: str | None
+    state: str
+    approved_by: str | None
+    approved_at: datetime | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """The newest status that a manager declared."""
+
+    reported_on: date | None
+    by: str | None
+    overall: str | None
+    schedule: str | None
+    cost: str | None
+    scope: str | None
+    quality: str | None
+    text: str | None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of a gate decision; `met_on` None: still open."""
+
+    text: str
+    due_on: date | None
+    met_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A recorded gate decision; the newest per gate counts."""
+
+    gate: str
+    decision: str
+    decided_on: date
+    decided_by: str
+    note: str | None
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A manager's reasoned, expiring colour for a dimension (or `overall`)."""
+
+    dimension: str
+    value: str
+    why: str
+    by: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the judging functions know of one project at one instant."""
+
+    key: str
+    name: str
+    department: str | None = None
+    program: str | None = None
+    sponsor: str | None = None
+    manager: str | None = None
+    description: str | None = None
+    state: str | None = None
+    stage: str | None = None
+    priority: str | None = None
+    tier: str | None = None
+    declared_status: str | None = None
+    start_planned: date | None = None
+    finish_planned: date | None = None
+    start_baseline: date | None = None
+    finish_baseline: date | None = None
+    start_actual: date | None = None
+    finish_actual: date | None = None
+    finish_forecast: date | None = None
+    percent_complete: Decimal | None = None
+    budget_codes: tuple[str, ...] = ()
+    work: Work | None = None
+    milestones: tuple[Milestone, ...] = ()
+    money: tuple[Money, ...] = ()
+    planned_values: tuple[PlannedValue, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
+    risks: tuple[Risk, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    deliverables: tuple[Deliverable, ...] = ()
+    report: StatusReport | None = None
+    decisions: tuple[Decision, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    source: Source | None = None
+    """The record that defines the project."""
+    links: tuple[Source, ...] = ()
+    """One record per tool to click through to."""
+    stale: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Entity name to the connections that feed it here and are past `stale_after`."""

@@ -1,0 +1,1 @@
+"""The portfolio store: tables, migrations and queries."""

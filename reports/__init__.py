@@ -1,0 +1,1 @@
+"""Reports: one report document, built once from a snapshot, and the formats that print it."""

@@ -1,0 +1,1 @@
+"""The program: one run, its plan, the command line and the service."""
