@@ -1,7 +1,7 @@
 """Faults on demand: a WSGI middleware that makes a simulated tool fail by rule.
 
-A rule says which requests (`tool`, `path`, `methods`, `query`), which of them (`after`, `every`, `times`) and what
-happens (`do`):
+A rule says which requests (`tool`, `path`, `methods`, `query`), which of them (`after`, `every`, `times`),
+and what happens (`do`):
 
 | do | what the client sees |
 | --- | --- |
@@ -39,7 +39,7 @@ LOGIN_PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One fault: the first `after` matching requests pass, then every `every`-th fails, `times` in all (None: all)."""
+    """One fault: `after` matching requests pass, then every `every`-th fails, `times` in all (None: all)."""
 
     path: str = "*"
     """A pattern as in a shell, matched against the path."""
@@ -79,7 +79,7 @@ class Hit:
 
 
 class Faults:
-    """The middleware. `use` replaces the rules at any time and starts counting anew; `hits` tells what failed."""
+    """The middleware. `use` replaces the rules and starts counting anew; `hits` tells what failed."""
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """Serves a simulated tool on loopback, in this process, for as long as its `Server` is not stopped."""
 
+import socket
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -18,14 +19,9 @@ class Server:
 
         self._wasyncore = wasyncore
         self._sockets: dict[int, Any] = {}
+        listening = socket.create_server((HOST, port))
         self._listener = create_server(
-            app,
-            map=self._sockets,
-            host=HOST,
-            port=port,
-            threads=THREADS,
-            ident="sandbox",
-            clear_untrusted_proxy_headers=True,
+            app, map=self._sockets, sockets=[listening], threads=THREADS, ident="sandbox"
         )
         self.port = int(self._listener.effective_port)
         self.url = f"http://{HOST}:{self.port}"
