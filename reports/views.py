@@ -1,0 +1,107 @@
+"""Narrower views of a report document: one department, one project, or what an audience may see.
+
+The given document is not changed.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reports import rollup
+from reports.data import PROJECT_KEYS, Document
+
+AUDIENCES = ("internal", "public")
+
+
+class ViewError(LookupError):
+    """The document holds no such department, project or audience; the message names what there is."""
+
+
+def for_department(document: Document, department: str) -> Document:
+    """The document of one department's projects; every count and sum is of these projects."""
+    there = sorted({each["department"] for each in document["projects"] if each["department"]})
+    if department not in there:
+        raise ViewError(
+            f"no project belongs to department {department!r}; departments: {', '.join(there) or 'none'}"
+        )
+    return _narrowed(document, "department", department, lambda each: bool(each["department"] == department))
+
+
+def for_project(document: Document, key: str) -> Document:
+    """The document of one project."""
+    if not any(each["key"] == key for each in document["projects"]):
+        raise ViewError(
+            f"there is no project {key!r} in snapshot {document['snapshot']['id']}; "
+            "`portico report --format md` lists them"
+        )
+    return _narrowed(document, "project", key, lambda each: bool(each["key"] == key))
+
+
+def for_audience(document: Document, audience: str) -> Document:
+    """The document as the audience may see it: `internal` (all) or `public`.
+
+    The public sees names of projects and departments, states, colours, dates and gate statuses. It does not
+    see money, people, free text,
+    tickets, risks, outages, links, source errors or anything that a source wrote: the list says what stays,
+    not what goes.
+    """
+    if audience not in AUDIENCES:
+        raise ViewError(f"there is no audience {audience!r}; accepted: {', '.join(AUDIENCES)}")
+    if audience == "internal":
+        return document
+    return _recounted(
+        {
+            **document,
+            "view": {**document["view"], "audience": audience},
+            "portfolio": {key: document["portfolio"].get(key) for key in ("name", "currency")},
+            "sources": [{**each, "error": None} for each in document["sources"]],
+            "projects": [_public(each) for each in document["projects"]],
+            "exceptions": [],
+            "capacity": {"rows": []},
+            "quarantine": {"records": 0, "writes": 0, "by_connection": []},
+        }
+    )
+
+
+_PUBLIC_TEXT = ("key", "name", "department", "state", "stage", "program")
+_PUBLIC_GATE = ("gate", "name", "position", "status", "due_on", "decided_on")
+
+
+def _public(project: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **PROJECT_KEYS,
+        **{key: project.get(key) for key in _PUBLIC_TEXT},
+        "status": {
+            name: {key: found.get(key) for key in ("value", "since")}
+            for name, found in project["status"].items()
+        },
+        "schedule": project["schedule"],
+        "gate": project["gate"],
+        "gates": [{key: gate.get(key) for key in _PUBLIC_GATE} for gate in project["gates"]],
+        "milestones": project["milestones"],
+        "trend": [{key: point.get(key) for key in ("as_of", "overall")} for point in project["trend"]],
+    }
+
+
+def _narrowed(
+    document: Document, scope: str, value: str, keep: Callable[[Mapping[str, Any]], bool]
+) -> Document:
+    projects = [each for each in document["projects"] if keep(each)]
+    keys = {each["key"] for each in projects}
+    rows = document["capacity"]["rows"]
+    return _recounted(
+        {
+            **document,
+            "view": {**document["view"], scope: value},
+            "portfolio": {key: document["portfolio"].get(key) for key in ("name", "currency")},
+            "projects": projects,
+            "exceptions": [each for each in document["exceptions"] if each.get("project") in keys],
+            "capacity": {
+                "rows": [row for row in rows if scope == "department" and row.get("department") == value]
+            },
+        }
+    )
+
+
+def _recounted(document: Document) -> Document:
+    computed = rollup.sections(document)
+    return {**document, **computed, "portfolio": {**document["portfolio"], **computed["portfolio"]}}

@@ -1,0 +1,166 @@
+"""The words, signs and number formats that people see: the same in every format of the report."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+COLOUR_WORDS = {
+    "green": "Green",
+    "amber": "Amber",
+    "red": "Red",
+    "approved_change": "Approved change",
+    "unknown": "Unknown",
+}
+
+COLOUR_SIGNS = {"green": "●", "amber": "▲", "red": "◆", "approved_change": "■", "unknown": "○"}
+"""One shape per colour, for those who see no colour."""
+
+DIMENSION_WORDS = {
+    "overall": "Overall",
+    "schedule": "Schedule",
+    "cost": "Cost",
+    "scope": "Scope",
+    "quality": "Quality",
+}
+
+GATE_SIGNS = {
+    "not_started": "◇",
+    "in_progress": "◈",
+    "ready": "◆",
+    "approved": "✓",
+    "approved_with_conditions": "✓",
+    "rejected": "✗",
+    "deferred": "…",
+    "waived": "\N{EN DASH}",
+    "overdue": "!",
+}
+
+NONE = "\N{EN DASH}"
+"""Stands for unknown wherever a figure would stand."""
+
+
+def words(value: Any) -> str:
+    """A stored word for people: `in_progress` becomes `In progress`; unknown is a dash."""
+    text = str(value).replace("_", " ") if value not in (None, "") else ""
+    return text[:1].upper() + text[1:] if text else NONE
+
+
+def colour_word(value: Any) -> str:
+    """The name of a status colour; anything else that was declared, in its own words."""
+    return COLOUR_WORDS.get(value) or words(value)
+
+
+def number(value: Any) -> Decimal | None:
+    """The value as Decimal, or None when it is no number."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        found = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return found if found.is_finite() else None
+
+
+def money(value: Any) -> str:
+    """A whole amount with thousands separators: `-1,234,568`. Rounded for reading only."""
+    amount = number(value)
+    return NONE if amount is None else _minus(f"{amount.quantize(Decimal(1), ROUND_HALF_EVEN):,}")
+
+
+def short_money(value: Any) -> str:
+    """An amount in three or four signs: `1.24M`, `985K`, `-12.3K`."""
+    amount = number(value)
+    if amount is None:
+        return NONE
+    for limit, sign in ((Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K")):
+        if abs(amount) >= limit:
+            scaled = amount / limit
+            digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0  # noqa: PLR2004 - significant digits
+            return _minus(f"{scaled:.{digits}f}{sign}")
+    return _minus(f"{amount:.0f}")
+
+
+def percent(value: Any, digits: int = 0) -> str:
+    """A share as per cent: 0.15 is `15%`."""
+    share = number(value)
+    return NONE if share is None else _minus(f"{share * 100:.{digits}f}%")
+
+
+def signed_percent(value: Any) -> str:
+    """A share with its sign and one digit: 0.153 is `+15.3%`."""
+    share = number(value)
+    return NONE if share is None else _minus(f"{share * 100:+.1f}%")
+
+
+def signed_days(value: Any) -> str:
+    """A number of days with its sign: `+31 d`."""
+    days = number(value)
+    return NONE if days is None else _minus(f"{days:+.0f} d")
+
+
+def index(value: Any) -> str:
+    """An earned-value index with two digits."""
+    found = number(value)
+    return NONE if found is None else f"{found:.2f}"
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def day(value: Any) -> str:
+    """A day as `3 Oct 2026`. Other text is shown as it is."""
+    found = _date(value)
+    return f"{found.day} {found:%b %Y}" if found else str(value or NONE)
+
+
+def instant(value: Any) -> str:
+    """An instant as `3 Oct 2026, 14:05 UTC`."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value or NONE)
+    return f"{found.day} {found:%b %Y, %H:%M} UTC"
+
+
+def _date(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None
+
+
+def age(seconds: Any) -> str:
+    """How long ago: `4 min`, `7 h`, `3 d`."""
+    found = number(seconds)
+    if found is None:
+        return NONE
+    for size, sign in ((86400, "d"), (3600, "h"), (60, "min")):
+        if found >= size:
+            return f"{int(found // size)} {sign}"
+    return f"{int(found)} s"
+
+
+def plural(count: Any, noun: str) -> str:
+    """`1 project`, `12 projects`; `1 day`, `3 days`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def line(value: Any) -> str:
+    """Any value on one line: lists joined, mappings as `key: value`, unknown a dash."""
+    if value is None or value in ("", [], {}):
+        return NONE
+    if isinstance(value, Mapping):
+        return ", ".join(f"{words(key).lower()}: {line(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(line(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(str(value).split())
+
+
+def safe_url(value: Any) -> str | None:
+    """The address if it is one a page may link to: http or https, nothing else."""
+    text = str(value or "").strip()
+    return text if text.casefold().startswith(("https://", "http://")) else None
