@@ -1,0 +1,358 @@
+"""A drop folder: CSV and XLSX files that finance leaves there, and an outbox that finance picks up.
+
+The folder is the truth: the records of a scope are the rows of the files that match its pattern now, so files are kept
+there, not moved away. A file is read when its content changed (SHA-256), is left for the next run while it is still being
+written, and is refused as a whole when its control totals do not match.
+"""
+
+import getpass
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import simplejson
+
+from connectors.base import (
+    BadRow,
+    Census,
+    Cursor,
+    FieldInfo,
+    Finding,
+    Identity,
+    Outcome,
+    Page,
+    Patch,
+    Shown,
+    SourceRecord,
+    Stream,
+    Target,
+)
+from connectors.errors import ContractBroken, ReadOnly, Unavailable
+from connectors.keys import amount, natural_id
+from connectors.outbox import Outbox
+from connectors.tables import Line, RefusedLine, Unreadable, fingerprint, read_table
+
+_UNFINISHED = (".tmp", ".part", ".filepart", ".partial", ".crdownload")
+_COMPANIONS = (".manifest.json", ".state.json")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that holds still: its name within the folder, its content hash and when it was last changed."""
+
+    path: Path
+    name: str
+    sha: str
+    modified: datetime
+    manifest: Path | None
+    sheet: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    files: list[_File]
+    moving: frozenset[str]
+
+
+class Files:
+    """One drop folder. A scope is a file pattern (`budget_*.csv`), with `!SHEET` where a workbook has several sheets.
+
+    A record is a row: `{column: text}` plus `_file` and `_row`. Its id is the natural key where the stream has one, else
+    `FILE#ROW`. A file changed less than `settle_seconds` ago is looked at twice, that far apart, and is left
+    for the next run if it grew. Writes go to `out` (default: `out/` beside the folder), see `Outbox`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        out: Path | None = None,
+        *,
+        read_only: bool,
+        settle_seconds: float = 1.0,
+        page_size: int = 1000,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self._path = path
+        self._outbox = Outbox(out or path.parent / "out")
+        self._read_only = read_only
+        self._settle_seconds = settle_seconds
+        self._page_size = page_size
+        self._sleep = sleep
+        self._clock = clock
+        self._hashes: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._streams: dict[Stream, None] = {}
+
+    def check(self) -> Identity:
+        """Proves that the folder is there and readable, and says what waits in it."""
+        waiting = [path for path in self._entries("*") if _is_table(path)]
+        findings = []
+        if not waiting:
+            text = "no CSV or XLSX file in the folder"
+            findings.append(Finding("warning", str(self._path), text, "ask finance to send the first file"))
+        return Identity(
+            account=getpass.getuser(),
+            tenant=str(self._path.resolve()),
+            product="drop folder",
+            findings=findings,
+        )
+
+    def describe(self, kind: str) -> Sequence[FieldInfo]:
+        """The columns of the files here (read only) and of the outbox table `kind`; `*` says: any new column can be written."""
+        columns: dict[str, None] = {}
+        for path in self._entries("**/*"):
+            if _is_table(path):
+                columns |= dict.fromkeys(_header(path))
+        written = self._outbox.columns(kind)
+        writable = not self._read_only
+        return [
+            *(FieldInfo(column, column, "text") for column in columns if column not in written),
+            *(FieldInfo(column, column, "any", writable=writable) for column in written),
+            FieldInfo(
+                "*",
+                "any column",
+                "any",
+                writable=writable,
+                hint="the outbox adds columns as they are written",
+            ),
+        ]
+
+    def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
+        """The rows of the files whose content changed since `cursor` ({file: hash}), oldest file first.
+
+        Without a key, or with `full`, any change reads all files of the scope anew and replaces it.
+        """
+        self._remember(stream)
+        listing = self._listing(stream.scope)
+        known = dict(cursor or {})
+        if known and not listing.files and not listing.moving:
+            reason = (
+                f"no file matches {stream.scope!r} any more in {self._path}: rows are kept until one does"
+            )
+            yield Page(
+                (), known, last=True, complete=False, rejects=[BadRow(stream.scope, None, None, reason)]
+            )
+            return
+        names = {file.name for file in listing.files} | listing.moving
+        gone = known.keys() - names
+        changed = [file for file in listing.files if known.get(file.name) != file.sha]
+        settled = not (listing.moving & known.keys())
+        if (stream.full or not stream.key) and (changed or gone):
+            yield from self._read(stream, listing.files, known, whole=True, complete=settled)
+        else:
+            kept = {name: sha for name, sha in known.items() if name not in gone}
+            yield from self._read(stream, changed, kept, whole=False, complete=settled)
+
+    def census(self, stream: Stream) -> Census:
+        """The ids of all rows, or neither ids nor count while a file is being written or cannot be read."""
+        self._remember(stream)
+        listing = self._listing(stream.scope)
+        ids: set[str] = set()
+        try:
+            for file in listing.files:
+                ids.update(row.id for row in _rows(stream, file))
+        except Unreadable:
+            return Census()
+        return Census() if listing.moving else Census(ids=frozenset(ids), count=len(ids))
+
+    def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
+        """Outbox rows for targets with a key; for an id, whether a scope read by this connector still holds that row."""
+        ids: frozenset[str] | None = None
+        for target in targets:
+            if target.key:
+                yield self._outbox.look(target)
+                continue
+            ids = self._present() if ids is None else ids
+            yield Shown(target, exists=target.id in ids, id=target.id)
+
+    def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
+        """Merges the rows into the outbox tables, each rewritten once, atomically. Raises ReadOnly, Unavailable."""
+        if self._read_only:
+            raise ReadOnly(
+                f"{self.name}: writing is switched off", fix="set safety.write: true for this connection"
+            )
+        return self._outbox.push(patches)
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    def _remember(self, stream: Stream) -> None:
+        self._streams[Stream(stream.kind, stream.scope, stream.key, full=stream.full)] = None
+
+    def _present(self) -> frozenset[str]:
+        found: set[str] = set()
+        for stream in self._streams:
+            ids = self.census(stream).ids
+            if ids is None:
+                text = f"{self._path}: a file of {stream.scope!r} is being written or cannot be read"
+                raise Unavailable(text, fix="wait for it, or correct it")
+            found |= ids
+        return frozenset(found)
+
+    def _read(
+        self, stream: Stream, files: Sequence[_File], known: Mapping[str, str], *, whole: bool, complete: bool
+    ) -> Iterator[Page]:
+        """Pages of these files. `whole`: they are all there are, so the cursor moves only once all have been read."""
+        done = {} if whole else dict(known)
+        for file in files:
+            try:
+                if file.manifest:
+                    _verify(file, file.manifest)
+                rows = _rows(stream, file)
+                while batch := list(islice(rows, self._page_size)):
+                    records = [row for row in batch if isinstance(row, SourceRecord)]
+                    rejects = [row for row in batch if isinstance(row, BadRow)]
+                    here = dict(known if whole else done)
+                    yield Page(records, here, last=False, replaces=whole, rejects=rejects)
+                done[file.name] = file.sha
+            except Unreadable as refusal:
+                complete = False
+                reason = f"{file.name} is refused as a whole: {refusal}"
+                here = dict(known if whole else done)
+                yield Page((), here, last=False, rejects=[BadRow(file.name, None, None, reason)])
+        cursor = done if complete else {**known, **done}
+        yield Page((), cursor, last=True, complete=complete, replaces=whole and complete)
+
+    def _entries(self, pattern: str) -> list[Path]:
+        if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+            fix = "use a pattern relative to the folder, such as budget_*.csv"
+            raise ContractBroken(f"{self.name}: pattern {pattern!r} leaves the drop folder", fix=fix)
+        if not self._path.is_dir():
+            fix = "mount or create it, or correct `path`"
+            raise Unavailable(f"{self.name}: the drop folder {self._path} is not there", fix=fix)
+        try:
+            return sorted(
+                path
+                for path in self._path.glob(pattern)
+                if path.is_file() and not path.is_symlink() and not path.name.startswith((".", "~$"))
+            )
+        except OSError as error:
+            raise Unavailable(f"{self.name}: {self._path} cannot be listed ({error.strerror})") from None
+
+    def _listing(self, scope: str) -> _Listing:
+        pattern, _, sheet = scope.partition("!")
+        wanted = (pattern or "*").strip()
+        paths = [
+            path for path in self._entries(wanted) if not path.name.endswith((*_UNFINISHED, *_COMPANIONS))
+        ]
+        try:
+            before = {path: _stamp(path) for path in paths}
+            since = self._clock() - self._settle_seconds
+            young = any(
+                mtime > since * 1e9
+                for path, (_, mtime) in before.items()
+                if self._hashes.get(path, (None,))[0] != before[path]
+            )
+            if young:
+                self._sleep(self._settle_seconds)
+            found = [self._settled(path, before[path], sheet or None) for path in paths]
+        except OSError as error:
+            raise Unavailable(f"{self.name}: {error.filename} cannot be read ({error.strerror})") from None
+        files = [file for file in found if file]
+        files.sort(key=lambda file: (file.modified, file.name))
+        moving = {path.relative_to(self._path).as_posix() for path in paths} - {file.name for file in files}
+        return _Listing(files, frozenset(moving))
+
+    def _settled(self, path: Path, before: tuple[int, int], sheet: str | None) -> _File | None:
+        seen, sha = self._hashes.get(path, (None, ""))
+        if seen != before:
+            sha = fingerprint(path)
+        if _stamp(path) != before:
+            return None
+        self._hashes[path] = (before, sha)
+        manifest = _manifest_of(path)
+        if manifest:
+            sha = hashlib.sha256((sha + fingerprint(manifest)).encode()).hexdigest()
+        modified = datetime.fromtimestamp(before[1] / 1e9, tz=UTC)
+        return _File(path, path.relative_to(self._path).as_posix(), sha, modified, manifest, sheet)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in {".csv", ".tsv", ".txt", ".xlsx"}
+
+
+def _header(path: Path) -> Sequence[str]:
+    try:
+        return next((list(line.cells) for line in read_table(path) if isinstance(line, Line)), [])
+    except (Unreadable, OSError):
+        return []
+
+
+def _manifest_of(path: Path) -> Path | None:
+    both = (path.with_name(f"{path.name}.manifest.json"), path.with_name(f"{path.stem}.manifest.json"))
+    return next((each for each in both if each.is_file()), None)
+
+
+def _rows(stream: Stream, file: _File) -> Iterator[SourceRecord | BadRow]:
+    """The rows of a file as records; two rows of one key are a reject, for neither may hide the other."""
+    met: dict[str, int] = {}
+    try:
+        for line in read_table(file.path, file.sheet):
+            place = f"{file.name}#{line.number}"
+            if isinstance(line, RefusedLine):
+                yield BadRow(place, line.field, line.value, f"{file.name} row {line.number}: {line.reason}")
+                continue
+            identity = _identity(stream, file, line, place)
+            if identity in met:
+                reason = f"{file.name} row {line.number}: same key as row {met[identity]}; declare more key columns"
+                yield BadRow(place, ", ".join(stream.key), identity, reason)
+                continue
+            if stream.key:
+                met[identity] = line.number
+            yield SourceRecord(
+                id=identity,
+                key=identity if stream.key else f"{file.name} row {line.number}",
+                body={**line.cells, "_file": file.name, "_row": str(line.number)},
+                updated_at=file.modified,
+                owned={name: line.cells.get(name) or None for name in stream.owned},
+            )
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({error.strerror})") from None
+
+
+def _identity(stream: Stream, file: _File, line: Line, place: str) -> str:
+    if not stream.key:
+        return place
+    missing = [column for column in stream.key if column not in line.cells]
+    if missing:
+        raise Unreadable(f"{file.name} has no column {missing[0]!r}, which is part of the key")
+    return natural_id(line.cells[column] for column in stream.key)
+
+
+def _verify(file: _File, manifest: Path) -> None:
+    """Holds the file against its control totals: `{"rows": N, "sums": {COLUMN: AMOUNT}}`. Raises Unreadable."""
+    try:
+        expected: Any = simplejson.loads(manifest.read_text(encoding="utf-8-sig"))
+        wanted_rows = expected.get("rows")
+        wanted_sums = {column: amount(str(total)) for column, total in expected.get("sums", {}).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise Unreadable(f"its manifest {manifest.name} is not readable ({error})") from None
+    rows, sums = 0, dict.fromkeys(wanted_sums, amount("0"))
+    for line in read_table(file.path, file.sheet):
+        if isinstance(line, RefusedLine):
+            continue
+        rows += 1
+        for column in sums:
+            try:
+                sums[column] += amount(line.cells[column])
+            except (KeyError, ValueError) as error:
+                raise Unreadable(f"control total of {column!r}: row {line.number}: {error}") from None
+    if wanted_rows is not None and rows != int(wanted_rows):
+        raise Unreadable(f"{rows} rows, its manifest says {wanted_rows}: ask for the file again")
+    for column, total in sums.items():
+        if total != wanted_sums[column]:
+            raise Unreadable(
+                f"column {column!r} sums to {total}, its manifest says {wanted_sums[column]}: ask for it again"
+            )
