@@ -88,7 +88,7 @@ class Files:
         self._sleep = sleep
         self._clock = clock
         self._hashes: dict[Path, tuple[tuple[int, int], str]] = {}
-        self._streams: dict[Stream, None] = {}
+        self._streams: dict[tuple[str, str], Stream] = {}
 
     def check(self) -> Identity:
         """Proves that the folder is there and readable, and says what waits in it."""
@@ -184,11 +184,11 @@ class Files:
         """Nothing is held open between calls."""
 
     def _remember(self, stream: Stream) -> None:
-        self._streams[Stream(stream.kind, stream.scope, stream.key, full=stream.full)] = None
+        self._streams[stream.kind, stream.scope] = stream
 
     def _present(self) -> frozenset[str]:
         found: set[str] = set()
-        for stream in self._streams:
+        for stream in list(self._streams.values()):
             ids = self.census(stream).ids
             if ids is None:
                 text = f"{self._path}: a file of {stream.scope!r} is being written or cannot be read"

@@ -147,7 +147,7 @@ def _lines(rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line | RefusedLine
 def _columns(cells: Sequence[str]) -> tuple[str, ...]:
     if len(cells) > MAX_COLUMNS:
         raise Unreadable(f"{len(cells)} columns, more than {MAX_COLUMNS}")
-    columns = tuple(cell.strip() or f"_column_{at}" for at, cell in enumerate(cells, start=1))
+    columns = tuple(cell if cell.strip() else f"_column_{at}" for at, cell in enumerate(cells, start=1))
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise Unreadable(f"two columns are called {twice[0]!r}: give each its own name")
@@ -274,7 +274,7 @@ def cell_text(value: object) -> str:
             return value.date().isoformat()
         case date() | time():
             return value.isoformat()
-        case float():
+        case float() | int():
             return _number_text(value)
         case str() if value in _CELL_ERRORS:
             raise ValueError(f"the cell shows the error {value}")
