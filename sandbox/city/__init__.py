@@ -1,5 +1,6 @@
-"""The seeded city: an Office of Information Technology's portfolio, the same for the same day, size and seed."""
+"""The seeded city: its IT office's portfolio, the same for the same size, day and seed."""
 
+from sandbox.city.build import Size, build
 from sandbox.city.records import (
     Allocation,
     Baseline,
@@ -38,8 +39,10 @@ __all__ = [
     "PlannedValue",
     "Project",
     "Risk",
+    "Size",
     "StatusReport",
     "Ticket",
     "WorkItem",
     "WorkTool",
+    "build",
 ]

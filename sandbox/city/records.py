@@ -1,7 +1,7 @@
 """What the invented city holds, as frozen records that the simulated tools derive their rows from.
 
-Words are neutral (`in_progress`, `resolved`, `green`): each tool translates them into its own. Days are dates in the
-city's time zone, instants aware UTC, money Decimal in US dollars. Unknown is None.
+Words are neutral (`in_progress`, `resolved`, `green`): each tool translates them into its own. Days are dates
+in the city's time zone, instants aware UTC, money Decimal in US dollars. Unknown is None.
 Every record carries `updated_at`, the instant at which its tool last changed it.
 """
 
@@ -18,7 +18,7 @@ Colour = Literal["green", "amber", "red"]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An invented employee. `id` is a slug (`ada.moreno`), unique in the city; each tool makes its own id of it."""
+    """An invented employee. `id` is a slug (`ada.moreno`), unique; each tool makes its own id of it."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A city department: `code` (`LNI`), its number in the ledger (`0190`), its fund and its service group."""
+    """A city department: `code` (`LNI`), its number in the ledger (`0260`), its fund, its ledger."""
 
     code: str
     name: str
@@ -60,7 +60,7 @@ class PlannedValue:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A time-phased baseline; its last point is the budget at completion. The last of a project is the current one."""
+    """A time-phased baseline; its last point is the budget at completion. The last baseline counts."""
 
     name: str
     set_on: date
@@ -69,7 +69,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A piece of work. `number` is unique within the project and starts at 2 (1 is the carrier issue in Jira).
+    """A piece of work. `number` is unique within the project and starts at 2 (1 is the carrier in Jira).
 
     `parent` is the number of its epic. `stage` is a column of the plan (a Planner bucket, a phase).
     """
@@ -99,7 +99,7 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket. `number` is the desk's own (`INC0010042`); `project` the key of the project that it concerns, if any."""
+    """A ticket. `number` is the desk's own (`INC0010042`); `project` the key of its project, if any."""
 
     number: str
     type: Literal["incident", "service_request", "demand", "change", "problem"]
@@ -213,9 +213,10 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class BudgetLine:
-    """One ledger line, a fiscal-year-to-date balance: a budget code's account in a fiscal year. `period` None: whole year.
+    """One ledger line, a fiscal-year-to-date balance: a budget code's account in a fiscal year.
 
-    `number` is unique in the city and stable. `forecast` is the expected total at year end, None where finance has none.
+    `number` is unique in the city and stable. `period` None: the whole year. `forecast` is the expected
+    total at year end, None where finance has none.
     """
 
     number: str
@@ -259,9 +260,9 @@ class ControlTotal:
 class Project:
     """A project with everything that hangs on it. `number` is its ServiceNow number (`PRJ0010014`).
 
-    `in_servicenow` false: no pm_project record, the project is defined only in the configuration's `projects.list`.
-    `work_tool` says where its team works; `jira_key` and `plan` are set for Jira and Planner teams. `carrier` is the
-    Jira issue (`PERMIT-1`) that carries the project's fields.
+    `in_servicenow` false: no pm_project record, the project is defined only in the configuration's list.
+    `work_tool` says where its team works, and `work` is what it does there. A Jira team may keep a plan
+    beside it: then `plan` is set too and `rollout` holds the plan's tasks.
     """
 
     key: str
@@ -297,6 +298,7 @@ class Project:
     created_at: datetime
     updated_at: datetime
     work: tuple[WorkItem, ...]
+    rollout: tuple[WorkItem, ...]
     milestones: tuple[Milestone, ...]
     baselines: tuple[Baseline, ...]
     budget: tuple[BudgetLine, ...]
@@ -312,6 +314,11 @@ class Project:
         """The Jira issue that carries the project's fields, if the team works in Jira."""
         return f"{self.jira_key}-1" if self.jira_key else None
 
+    @property
+    def plan_tasks(self) -> tuple[WorkItem, ...]:
+        """The tasks of the project's plan, if it has one."""
+        return self.work if self.work_tool == "planner" else self.rollout
+
 
 @dataclass(frozen=True, slots=True)
 class City:
@@ -321,6 +328,8 @@ class City:
     size: str
     seed: int
     today: date
+    as_of: datetime
+    """The instant up to which things happened: the first of `today` in UTC."""
     timezone: str
     departments: tuple[Department, ...]
     people: tuple[Person, ...]
