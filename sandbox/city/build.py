@@ -9,7 +9,18 @@ from sandbox.city import desk, papers
 from sandbox.city.money import Ledgers, budget_at_completion
 from sandbox.city.names import DEPARTMENTS, FIRST_NAMES, KINDS, LAST_NAMES, PROGRAMS, SUBJECTS
 from sandbox.city.plots import NAMED, PLOTS, Named, Plot, draw
-from sandbox.city.records import BudgetLine, City, Department, Outage, Person, Project, Risk, Ticket, WorkTool
+from sandbox.city.records import (
+    BudgetLine,
+    City,
+    Department,
+    Outage,
+    Person,
+    Project,
+    Risk,
+    Ticket,
+    Tier,
+    WorkTool,
+)
 from sandbox.city.schedule import (
     Calendar,
     baselines,
@@ -23,7 +34,7 @@ from sandbox.city.work import percent_complete, rollout_tasks, work_items
 
 Size = Literal["small", "city", "large"]
 
-TIERS: tuple[Literal["1", "2", "3"], ...] = ("1", "2", "3")
+TIERS: tuple[Tier, ...] = ("large", "medium", "small")
 PROJECTS = {"small": len(NAMED), "city": 180, "large": 1000}
 PEOPLE = {"small": 44, "city": 160, "large": 600}
 WORK = {"small": 20, "city": 15, "large": 10}
@@ -129,7 +140,7 @@ class _Builder:
         dates = calendar(plot, self.today, rng)
         team = tuple(rng.sample(self.staff["OIT"], 4))
         sponsor = rng.choice(self.staff[department.code])
-        tier: Literal["1", "2", "3"] = rng.choices(TIERS, (1, 3, 4))[0]
+        tier: Tier = rng.choices(TIERS, (1, 3, 4))[0]
         words = (named.name, department.name)
         done = progress(plot, dates)
         work = work_items(plot, dates, done, team, words, WORK[self.size], rng)

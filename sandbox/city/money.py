@@ -28,7 +28,7 @@ def fiscal_years(today: date) -> tuple[int, int]:
 
 def budget_at_completion(rng: Random, tier: str) -> Decimal:
     """The whole project's budget, in round thousands."""
-    low, high = {"1": (900, 2_400), "2": (250, 900), "3": (60, 250)}[tier]
+    low, high = {"large": (900, 2_400), "medium": (250, 900), "small": (60, 250)}[tier]
     return Decimal(rng.randrange(low, high) * 1000)
 
 

@@ -11,9 +11,9 @@ from sandbox.city.records import Colour, WorkTool
 class Plot:
     """What shapes a project's figures.
 
-    `elapsed` is the share of the baseline's duration that has gone by, `slip` the schedule variance as a share
-    of that duration, `overrun` the year's forecast above the revised budget as a share of it, `lag` how far the
-    work is behind the plan, `blocked` how many open items are stuck.
+    `elapsed` is the share of the baseline's duration that has gone by, `slip` the schedule variance as a
+    share of that duration, `overrun` the year's forecast above the revised budget as a share of it, `lag` how
+    far the work is behind the plan, `blocked` how many open items are stuck.
     """
 
     story: str
@@ -41,7 +41,7 @@ PLOTS = {
         Plot("approved_change", slip=(0.0, 0.04), rebaselined=True, declared="amber", elapsed=(0.5, 0.7)),
         Plot("blocked", blocked=3, lag=0.06, declared="amber"),
         Plot("outage", outage=True, declared="amber"),
-        Plot("gate_overdue", gate_overdue=True, elapsed=(0.42, 0.52)),
+        Plot("gate_overdue", gate_overdue=True, elapsed=(0.53, 0.60)),
         Plot("no_budget", budgeted=False),
         Plot("completed", state="completed", elapsed=(1.05, 1.2), slip=(0.0, 0.06)),
         Plot("proposed", state="proposed", elapsed=(-0.35, -0.15), declared=None, budgeted=False),

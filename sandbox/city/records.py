@@ -13,6 +13,7 @@ from typing import Literal
 
 WorkTool = Literal["jira", "planner", "servicenow"]
 Ledger = Literal["files", "sql", "odata", "salesforce"]
+Tier = Literal["large", "medium", "small"]
 Colour = Literal["green", "amber", "red"]
 
 
@@ -278,7 +279,7 @@ class Project:
     state: Literal["proposed", "active", "on_hold", "completed", "cancelled"]
     stage: Literal["initiating", "planning", "executing", "delivering", "closing"]
     priority: Literal["high", "medium", "low"]
-    tier: Literal["1", "2", "3"]
+    tier: Tier
     declared_status: Colour | None
     start_planned: date
     finish_planned: date

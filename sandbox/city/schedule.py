@@ -13,15 +13,17 @@ from sandbox.city.records import Baseline, Gate, Milestone, Person, PlannedValue
 Stage = Literal["initiating", "planning", "executing", "delivering", "closing"]
 
 GATES = (
-    ("G0", "Intake triage", -0.12),
-    ("G1", "Business case", -0.04),
-    ("G2", "Alternatives and funding", 0.10),
-    ("G3", "Procurement and solution", 0.24),
-    ("G4", "Readiness and baseline", 0.36),
-    ("G5", "Go-live acceptance", 0.96),
-    ("G6", "Benefits review", 1.30),
+    ("G0", "Intake triage", 0.0),
+    ("G1", "Business case", 0.10),
+    ("G2", "Alternatives and funding", 0.20),
+    ("G3", "Procurement and solution", 0.35),
+    ("G4", "Readiness and baseline", 0.45),
+    ("G5", "Go-live acceptance", 0.95),
 )
-GATE_OVERDUE_DAYS = 24
+"""The small-city process: key, name, where in the baseline the gate stands."""
+REVIEW = ("G6", "Benefits review")
+REVIEW_DAYS = 180
+"""The last gate stands this long after the finish."""
 CONTINGENCY = 0.35
 """How much longer and dearer an approved change made a project."""
 
@@ -110,13 +112,12 @@ def milestones(plot: Plot, dates: Calendar) -> tuple[Milestone, ...]:
 
 def gates(plot: Plot, dates: Calendar, board: Person) -> tuple[Gate, ...]:
     """Gates of the small-city process, decided where their day has come; an overdue one stays undecided."""
+    days = [(key, name, dates.at(share)) for key, name, share in GATES]
+    days.append((*REVIEW, dates.forecast + timedelta(days=REVIEW_DAYS)))
     found = []
-    for position, (key, name, share) in enumerate(GATES):
-        due = dates.at(share)
-        if plot.gate_overdue and key == "G4":
-            due = dates.today - timedelta(days=GATE_OVERDUE_DAYS)
-        passed = due < dates.today and not (plot.gate_overdue and position >= 4)
-        if plot.state in ("on_hold", "cancelled") and position >= 5:
+    for position, (key, name, due) in enumerate(days):
+        passed = due < dates.today and plot.state != "proposed"
+        if position >= 4 and plot.gate_overdue:
             passed = False
         conditional = passed and key == "G4" and plot.story in ("late", "slipping", "blocked")
         found.append(

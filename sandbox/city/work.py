@@ -30,7 +30,7 @@ def work_items(
     size: int,
     rng: Random,
 ) -> tuple[WorkItem, ...]:
-    """About `size` items in the stages' order, a share `done` of them done; `subject`: service, department."""
+    """About `size` items in stage order, a share `done` of them done; `subject`: service, department."""
     if plot.state == "proposed":
         return ()
     maker = _Maker(dates, team, rng)

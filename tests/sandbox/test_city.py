@@ -184,6 +184,8 @@ def test_blocked_outage_and_overdue_gate() -> None:
     gate = next(each for each in by_story("gate_overdue").gates if each.decided_on is None)
     assert gate.key == "G4"
     assert gate.due_on < TODAY - timedelta(days=14)
+    papers = {each.type: each.state for each in by_story("gate_overdue").deliverables}
+    assert papers["project_plan"] != "approved"
 
 
 def test_without_budget_data_nothing_is_known_of_cost() -> None:
