@@ -74,7 +74,7 @@ class _OAuth(AuthBase):
         return request
 
     def token(self) -> str:
-        """The token to send now. `CredentialsRefused` if the endpoint refuses, `Retry` if it cannot answer."""
+        """The token to send now. `CredentialsRefused` if it is refused, `Retry` if nobody answers."""
         with self._lock:
             if self._token is None or self._monotonic() >= self._until:
                 self._token, life = _fetched(self._http, self._form())

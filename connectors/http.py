@@ -6,7 +6,7 @@ answer comes back it is `OutcomeUnknown`, and the next run reads and compares. N
 """
 
 import base64
-import json as stdlib_json
+import json as plain_json
 import logging
 import random
 import re
@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 from urllib.parse import quote, quote_plus
 
@@ -29,16 +27,26 @@ from urllib3.exceptions import (
     LocationParseError,
     MaxRetryError,
     NewConnectionError,
+    ReadTimeoutError,
 )
 from urllib3.util import Url, parse_url
 
+from connectors.answers import (
+    CHECK_ACCOUNT,
+    CHECK_ADDRESS,
+    RETRIED,
+    CutShort,
+    excerpt,
+    looks_like_login,
+    refusal,
+    retry_after,
+    strict_json,
+)
+from connectors.deadline import DeadlineAdapter, deadline
 from connectors.errors import (
-    Conflict,
     ConnectorError,
     ContractBroken,
     CredentialsRefused,
-    Invalid,
-    NotFound,
     OutcomeUnknown,
     RateLimited,
     Retry,
@@ -50,9 +58,7 @@ from connectors.pace import pace_of
 _LOG = logging.getLogger("portico.http")
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
-_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
-_LOGIN = re.compile(r"type=[\"']?password|log[\s_-]?[io]n|sign[\s_-]?in|saml|single sign", re.IGNORECASE)
 _CHUNK = 1 << 16
 _BACKOFF_SECONDS = 1.0
 _BACKOFF_CAP = 30.0
@@ -82,12 +88,29 @@ class Renewable(Protocol):
 
 
 class _Again(Exception):  # noqa: N818 - a signal to the retry loop, never seen outside
-    """A failure that a repeatable call survives: the error if it was the last try, the least seconds to wait."""
+    """A failure that a repeatable call survives: the error if it was the last try, the least wait."""
 
     def __init__(self, error: Retry, minimum: float = 0.0) -> None:
         super().__init__(error.text)
         self.error = error
         self.minimum = minimum
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    params: Params | None
+    body: bytes | str | Mapping[str, str] | None
+    headers: Mapping[str, str]
+    repeatable: bool
+    ok: frozenset[int]
+    parse: Parse
+
+    @property
+    def shown_url(self) -> str:
+        """The address without its query, which may hold secrets."""
+        return self.url.partition("?")[0]
 
 
 def _utc_now() -> datetime:
@@ -97,10 +120,10 @@ def _utc_now() -> datetime:
 class Http:
     """One connection's HTTP session to one base address.
 
-    `timeout` bounds one attempt as a whole, body included; `longest_wait` is the longest Retry-After that is
-    waited for. `secrets` never appear in an error text or a log line, nor do the ones that `auth` declares in its
-    `secrets`. Plain http is accepted for loopback only. Redirects are never followed. The environment's proxies,
-    certificates and .netrc are ignored: `proxy` and `ca_file` say it all.
+    `timeout` bounds one attempt, head and body; `longest_wait` is the longest Retry-After that is waited for.
+    `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares.
+    Plain http is accepted for loopback only. Redirects are never followed. The proxies, certificates and .netrc
+    of the environment are ignored: `proxy` and `ca_file` say it all.
     """
 
     def __init__(
@@ -144,6 +167,8 @@ class Http:
         self._session.trust_env = False
         self._session.auth = auth
         self._session.verify = ca_file or True
+        self._session.mount("https://", DeadlineAdapter())
+        self._session.mount("http://", DeadlineAdapter())
         if proxy:
             self._session.proxies = {"http": proxy, "https": proxy}
         self._session.headers.update(
@@ -163,12 +188,12 @@ class Http:
         ok: Collection[int] = (200,),
         parse: Parse = "json",
     ) -> Answer:
-        """Sends one request and returns the answer if its status is in `ok`; any other ending is a `ConnectorError`.
+        """Sends one request and returns the answer if its status is in `ok`; else raises a `ConnectorError`.
 
-        `idempotent` (default: GET, HEAD, OPTIONS) tells that the call may be repeated: such calls are retried on
-        connection errors, time-outs, 408, 425, 429, 500, 502, 503, 504 and answers cut short. Of the others, an
-        unclear ending is `OutcomeUnknown`; one that surely never reached the tool is `Unavailable`. An absolute
-        address (a next link) must be on the base address's scheme and host.
+        `idempotent` (default: GET, HEAD, OPTIONS): the call may be repeated. Such calls are retried on
+        connection errors, time-outs, 408, 425, 429, 500, 502, 503, 504 and answers cut short. Of the others,
+        an unclear ending is `OutcomeUnknown`; one that surely never reached the tool is `Unavailable`. An
+        absolute address (a next link) must be on the base address's scheme and host.
         """
         method = method.upper()
         call = _Call(
@@ -198,15 +223,12 @@ class Http:
         self._session.close()
 
     def redact(self, text: str) -> str:
-        """The text without any secret of this connection, in plain, URL-encoded and Base64 form."""
+        """The text without any secret of this connection: plain, URL-encoded, JSON-escaped or in Base64."""
         known = {each for each in (*self._secrets, *getattr(self._auth, "secrets", ())) if each}
         for secret in sorted(known, key=len, reverse=True):
-            for form in (
-                secret,
-                quote(secret, safe=""),
-                quote_plus(secret),
-                base64.b64encode(secret.encode()).decode(),
-            ):
+            encoded = base64.b64encode(secret.encode()).decode()
+            escaped = plain_json.dumps(secret)[1:-1]
+            for form in (secret, quote(secret, safe=""), quote_plus(secret), escaped, encoded):
                 text = text.replace(form, "•••")
         return text
 
@@ -216,7 +238,7 @@ class Http:
         backoff = min(_BACKOFF_CAP, _BACKOFF_SECONDS * 2.0 ** (state.attempt_number - 1))
         return max(minimum, backoff) * self._random.uniform(1.0, 1.3)
 
-    def _once(self, call: "_Call") -> Answer:
+    def _once(self, call: _Call) -> Answer:
         response, body = self._send(call)
         if response.status_code == requests.codes.unauthorized and isinstance(self._auth, Renewable):
             self._auth.renew()
@@ -231,33 +253,34 @@ class Http:
             json=self._json(call, response, body) if call.parse == "json" else None,
         )
 
-    def _send(self, call: "_Call") -> tuple[requests.Response, bytes]:
+    def _send(self, call: _Call) -> tuple[requests.Response, bytes]:
         delay = self._pace.reserve(self._monotonic())
         if delay > 0:
             self._sleep(delay)
         began = self._monotonic()
-        try:
-            response = self._session.request(
-                call.method,
-                call.url,
-                params=call.params,
-                data=call.body,
-                headers=dict(call.headers),
-                timeout=self._timeouts,
-                allow_redirects=False,
-                stream=True,
-            )
-        except requests.RequestException as error:
-            self._log(call, "no answer", began, 0)
-            self._no_answer(call, error)
-        try:
-            body = self._read(call, response, began)
-        finally:
-            response.close()
+        with deadline(self._timeout):
+            try:
+                response = self._session.request(
+                    call.method,
+                    call.url,
+                    params=call.params,
+                    data=call.body,
+                    headers=dict(call.headers),
+                    timeout=self._timeouts,
+                    allow_redirects=False,
+                    stream=True,
+                )
+            except requests.RequestException as error:
+                self._log(call, "no answer", began, 0)
+                self._no_answer(call, error)
+            try:
+                body = self._read(call, response)
+            finally:
+                response.close()
         self._log(call, str(response.status_code), began, len(body))
         return response, body
 
-    def _read(self, call: "_Call", response: requests.Response, began: float) -> bytes:
+    def _read(self, call: _Call, response: requests.Response) -> bytes:
         parts: list[bytes] = []
         size = 0
         try:
@@ -265,117 +288,99 @@ class Http:
                 parts.append(chunk)
                 size += len(chunk)
                 if size > self._max_bytes:
-                    raise self._error(
-                        ContractBroken,
-                        call,
-                        f"answered more than {self._max_bytes} bytes",
-                        "Ask for smaller pages.",
-                    )
-                if self._monotonic() - began > self._timeout:
-                    self._unclear(call, f"did not finish its answer within {self._timeout:g} s")
+                    said = f"answered more than {self._max_bytes} bytes"
+                    raise self._error(ContractBroken, call, said, "Ask for smaller pages.")
+        except ReadTimeoutError:
+            self._unclear(call, "did not finish its answer in time")
         except HTTPError:
             self._unclear(call, "cut its answer short")
         return b"".join(parts)
 
-    def _json(self, call: "_Call", response: requests.Response, body: bytes) -> Any:
+    def _json(self, call: _Call, response: requests.Response, body: bytes) -> Any:
         if not body.strip():
             return None
         media = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if "html" in media or body.lstrip()[:1] == b"<":
-            self._page(call, body)
+            if looks_like_login(body.decode("utf-8", "replace")):
+                said = "answered a sign-in page instead of data"
+                raise self._error(CredentialsRefused, call, said, CHECK_ACCOUNT)
+            said = "answered an HTML page instead of data"
+            raise self._error(ContractBroken, call, said, CHECK_ADDRESS)
         if media and "json" not in media:
-            raise self._error(ContractBroken, call, f"answered {media} where JSON was due", _CHECK_ADDRESS)
+            raise self._error(ContractBroken, call, f"answered {media} instead of JSON", CHECK_ADDRESS)
         try:
-            return stdlib_json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_no_constant)
-        except stdlib_json.JSONDecodeError as error:
-            if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
-                self._unclear(call, "cut its JSON short")
-            raise self._error(
-                ContractBroken, call, f"answered broken JSON ({error.msg})", _CHECK_ADDRESS
-            ) from None
-        except (ValueError, RecursionError) as error:
-            raise self._error(
-                ContractBroken, call, f"answered broken JSON ({error})", _CHECK_ADDRESS
-            ) from None
+            return strict_json(body)
+        except CutShort:
+            self._unclear(call, "cut its JSON short")
+        except ValueError as error:
+            said = f"answered broken JSON ({error})"
+            raise self._error(ContractBroken, call, said, CHECK_ADDRESS) from None
 
-    def _page(self, call: "_Call", body: bytes) -> NoReturn:
-        text = body[:_CHUNK].decode("utf-8", "replace")
-        if _LOGIN.search(text):
-            raise self._error(
-                CredentialsRefused, call, "answered a sign-in page instead of data", _CHECK_ACCOUNT
-            )
-        raise self._error(ContractBroken, call, "answered an HTML page instead of data", _CHECK_ADDRESS)
-
-    def _refuse(self, call: "_Call", response: requests.Response, body: bytes) -> NoReturn:
+    def _refuse(self, call: _Call, response: requests.Response, body: bytes) -> NoReturn:
         status = response.status_code
-        said = f"answered {status}" + _excerpt(body)
-        if status in _RETRIED or status >= 500:  # noqa: PLR2004 - HTTP's own classes
-            minimum = _retry_after(response.headers, self._now())
-            if minimum is not None and minimum > self._longest_wait and call.repeatable:
-                text = self._text(call, f"{said}; it asks to wait {minimum:g} s")
-                raise RateLimited(
-                    text, retry_after=minimum, fix="Sync less often, or ask for a higher quota."
-                )
-            self._pace.pause(self._monotonic() + min(minimum or 0.0, self._longest_wait))
-            if status == requests.codes.too_many_requests and call.repeatable:
-                raise _Again(RateLimited(self._text(call, said), retry_after=minimum), minimum or 0.0)
-            self._unclear(call, said, minimum=minimum or 0.0, again=status in _RETRIED)
+        said = f"answered {status}" + excerpt(body)
+        if status in RETRIED or status >= 500:  # noqa: PLR2004 - HTTP's own classes
+            self._later(call, response, said)
         if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own classes
             target = response.headers.get("Location", "")
-            if _LOGIN.search(target):
-                raise self._error(
-                    CredentialsRefused, call, f"answered {status} to a sign-in page", _CHECK_ACCOUNT
-                )
+            if looks_like_login(target):
+                said = f"answered {status} to a sign-in page"
+                raise self._error(CredentialsRefused, call, said, CHECK_ACCOUNT)
             said = f"answered {status} and points to {target.partition('?')[0]}"
             raise self._error(ContractBroken, call, said, "Put the final address into url.")
-        kind, fix = _REFUSALS.get(status, (ContractBroken, _CHECK_ADDRESS))
+        kind, fix = refusal(status)
         raise self._error(kind, call, said, fix)
 
-    def _no_answer(self, call: "_Call", error: requests.RequestException) -> NoReturn:
+    def _later(self, call: _Call, response: requests.Response, said: str) -> NoReturn:
+        status = response.status_code
+        minimum = retry_after(response.headers, self._now())
+        least = minimum or 0.0
+        if least > self._longest_wait and call.repeatable:
+            text = self._text(call, f"{said}; it asks to wait {least:g} s")
+            fix = "Sync less often, or ask for a higher quota."
+            raise RateLimited(text, retry_after=minimum, fix=fix)
+        self._pace.pause(self._monotonic() + min(least, self._longest_wait))
+        if status == requests.codes.too_many_requests and call.repeatable:
+            raise _Again(RateLimited(self._text(call, said), retry_after=minimum), least)
+        self._unclear(call, said, minimum=least, again=status in RETRIED)
+
+    def _no_answer(self, call: _Call, error: requests.RequestException) -> NoReturn:
         reason = error.args[0] if error.args else None
         if isinstance(reason, MaxRetryError):
             reason = reason.reason
         if "CERTIFICATE_VERIFY_FAILED" in str(reason):
-            raise self._error(
-                StopConnection,
-                call,
-                "has a certificate that cannot be verified",
-                "Set ca_file to your certificate authority's bundle, or renew the server's certificate.",
-            ) from None
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-            raise self._error(
-                ContractBroken, call, "has an address that cannot be used", _CHECK_ADDRESS
-            ) from None
-        if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)) or isinstance(
-            reason, (NewConnectionError, ConnectTimeoutError)
+            said = "has a certificate that cannot be verified"
+            fix = "Set ca_file to your certificate authority's bundle, or renew the server's certificate."
+            raise self._error(StopConnection, call, said, fix) from None
+        if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+            said = "has an address that cannot be used"
+            raise self._error(ContractBroken, call, said, CHECK_ADDRESS) from None
+        if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError) or isinstance(
+            reason, NewConnectionError | ConnectTimeoutError
         ):
-            text = self._text(call, "cannot be reached (" + _why(reason) + ")")
-            raise _Again(
-                Unavailable(text, fix="Check the address, the network, the proxy and the firewall.")
-            ) from None
-        self._unclear(
-            call,
-            "did not answer in time" if isinstance(error, requests.Timeout) else "dropped the connection",
-        )
+            text = self._text(call, f"cannot be reached ({_why(reason)})")
+            fix = "Check the address, the network, the proxy and the firewall."
+            raise _Again(Unavailable(text, fix=fix)) from None
+        late = isinstance(error, requests.Timeout)
+        self._unclear(call, "did not answer in time" if late else "dropped the connection")
 
-    def _unclear(self, call: "_Call", said: str, *, minimum: float = 0.0, again: bool = True) -> NoReturn:
+    def _unclear(self, call: _Call, said: str, *, minimum: float = 0.0, again: bool = True) -> NoReturn:
         if not call.repeatable:
+            said = f"{said}; the write may have been applied"
             fix = "Nothing to do: the next run reads the record and compares."
-            raise self._error(OutcomeUnknown, call, f"{said}; the write may have been applied", fix) from None
+            raise self._error(OutcomeUnknown, call, said, fix) from None
         error = Unavailable(self._text(call, said), fix="The next run tries again.")
         raise (_Again(error, minimum) if again else error) from None
 
-    def _error(self, kind: type[ConnectorError], call: "_Call", said: str, fix: str) -> ConnectorError:
+    def _error(self, kind: type[ConnectorError], call: _Call, said: str, fix: str) -> ConnectorError:
         return kind(self._text(call, said), fix=fix)
 
-    def _text(self, call: "_Call", said: str) -> str:
+    def _text(self, call: _Call, said: str) -> str:
         return self.redact(f"{call.method} {call.shown_url}: {self._base.netloc} {said}")
 
-    def _log(self, call: "_Call", ending: str, began: float, size: int) -> None:
-        milliseconds = round((self._monotonic() - began) * 1000)
-        _LOG.debug(
-            "%s", self.redact(f"{call.method} {call.shown_url} {ending} {milliseconds} ms {size} bytes")
-        )
+    def _log(self, call: _Call, ending: str, began: float, size: int) -> None:
+        spent = round((self._monotonic() - began) * 1000)
+        _LOG.debug("%s", self.redact(f"{call.method} {call.shown_url} {ending} {spent} ms {size} bytes"))
 
     def _url(self, path_or_url: str) -> str:
         if not re.match(r"(?i)[a-z][a-z0-9+.-]*://", path_or_url):
@@ -383,42 +388,9 @@ class Http:
         link = _parsed(path_or_url)
         if link is None or link.auth or _origin(link) != _origin(self._base):
             shown = path_or_url.partition("?")[0]
-            raise ContractBroken(
-                self.redact(f"{self._base.netloc} gave a link to another place: {shown}"), fix=_CHECK_ADDRESS
-            )
+            text = f"{self._base.netloc} gave a link to another place: {shown}"
+            raise ContractBroken(self.redact(text), fix=CHECK_ADDRESS)
         return path_or_url
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    method: str
-    url: str
-    params: Params | None
-    body: bytes | str | Mapping[str, str] | None
-    headers: Mapping[str, str]
-    repeatable: bool
-    ok: frozenset[int]
-    parse: Parse
-
-    @property
-    def shown_url(self) -> str:
-        """The address without its query, which may hold secrets."""
-        return self.url.partition("?")[0]
-
-
-_CHECK_ADDRESS = "Check url and that the tool's version is supported."
-_CHECK_ACCOUNT = "Check the user, token or secret of this connection, its expiry, and its rights."
-_REFUSALS: Mapping[int, tuple[type[ConnectorError], str]] = {
-    400: (Invalid, ""),
-    401: (CredentialsRefused, _CHECK_ACCOUNT),
-    403: (CredentialsRefused, "Grant the account the right to this resource."),
-    404: (NotFound, "Check that the record exists and that the account may see it."),
-    409: (Conflict, ""),
-    410: (ContractBroken, "The tool has withdrawn this interface: update Portico, or check url."),
-    412: (Conflict, ""),
-    413: (Invalid, ""),
-    422: (Invalid, ""),
-}
 
 
 def _fresh_random() -> random.Random:
@@ -448,10 +420,6 @@ def _checked_base(base_url: str) -> Url:
     return base
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
 def _why(reason: object) -> str:
     name = type(reason).__name__
     if name == "NameResolutionError":
@@ -459,29 +427,3 @@ def _why(reason: object) -> str:
     if name == "ConnectTimeoutError":
         return "no connection in time"
     return "connection refused" if "refused" in str(reason).lower() else "no connection"
-
-
-def _excerpt(body: bytes) -> str:
-    text = " ".join(body[:4000].decode("utf-8", "replace").split())
-    if text[:1] == "<":
-        return " with an HTML page"
-    return f": {text[:300]}" if text else ""
-
-
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds of a Retry-After (whole, fractional, or an HTTP date against the server's own Date); else None."""
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,12}(\.\d+)?", value):
-        return float(value)
-    until = _http_date(value)
-    if until is None:
-        return None
-    return max(0.0, (until - (_http_date(headers.get("Date", "")) or now)).total_seconds())
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        parsed = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
