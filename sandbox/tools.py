@@ -1,6 +1,7 @@
 """Starts every simulated tool over one city, and writes the configuration that reaches them."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +57,14 @@ class Sandbox:
     def configuration(self) -> str:
         """The text of a complete `portico.yaml` for these tools; it belongs into `folder`."""
         return configuration(self.city, self.urls, self.registers)
+
+    def write_configuration(self) -> Path:
+        """Writes `portico.yaml` and `sandbox.env` (secrets, for a shell) into `folder`; returns the former."""
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        (self.folder / "sandbox.env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path = self.folder / "portico.yaml"
+        path.write_text(self.configuration(), encoding="utf-8")
+        return path
 
     def writes(self) -> dict[str, list[dict[str, Any]]]:
         """What each tool was written so far: its `write_log`."""

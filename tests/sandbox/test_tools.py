@@ -1,5 +1,6 @@
 import csv
 import json
+import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -37,11 +38,17 @@ def test_every_tool_answers(sandbox: Sandbox) -> None:
 def test_the_configuration_is_valid(size: Size, tmp_path: Path) -> None:
     here = build(size, TODAY)
     with start(here, tmp_path) as running:
-        path = tmp_path / "portico.yaml"
-        path.write_text(running.configuration(), encoding="utf-8")
-        settings = config.load(path, running.environment)
+        settings = config.load(running.write_configuration(), running.environment)
         assert running.urls.keys() <= settings.connections.keys()
     assert {each.key for each in settings.projects.declared} == {each.key for each in here.projects}
+
+
+def test_a_shell_can_read_the_environment(sandbox: Sandbox) -> None:
+    sandbox.write_configuration()
+    script = '. ./sandbox.env && printf %s "$GRAPH_TOKEN"'
+    shell = ["/bin/sh", "-c", script]
+    shown = subprocess.run(shell, cwd=sandbox.folder, capture_output=True, text=True, check=True)  # noqa: S603
+    assert shown.stdout == sandbox.environment["GRAPH_TOKEN"]
 
 
 def test_no_secret_stands_in_the_configuration(sandbox: Sandbox) -> None:
