@@ -27,17 +27,14 @@ Amounts = Literal["period", "year_to_date", "inception_to_date"]
 Basis = Literal["annual", "project"]
 Convert = Literal[
     "amount",
-    "number",
     "integer",
-    "share",
+    "number",
     "percent",
-    "hours",
-    "period",
-    "fiscal_year",
-    "month",
+    "share",
+    "flag",
     "date",
     "datetime",
-    "flag",
+    "fiscal_year",
     "text",
     "texts",
 ]
@@ -69,7 +66,7 @@ class MapRule(Part):
     values: Mapping[str, Any] | None = Field(default=None, description="source words to our words")
     default: Any = Field(default=None, description="used where the source has nothing")
     convert: Convert | None = None
-    form: Text | None = Field(default=None, alias="format", description="of text dates, as in strptime")
+    format: Text | None = Field(default=None, description="of text dates, as in strptime")
     on_unknown: Literal["quarantine", "pass"] = "quarantine"
 
 

@@ -1,8 +1,8 @@
 """A drop folder: CSV and XLSX files that finance leaves there, and an outbox that finance picks up.
 
-The folder is the truth: the records of a scope are the rows of the files that match its pattern now, so files are kept
-there, not moved away. A file is read when its content changed (SHA-256), is left for the next run while it is still being
-written, and is refused as a whole when its control totals do not match.
+The folder is the truth: the records of a scope are the rows of the files that match its pattern now, so files
+are kept there, not moved away. A file is read when its content changed (SHA-256), is left for the next run
+while it is still being written, and is refused as a whole when its control totals do not match.
 """
 
 import getpass
@@ -17,6 +17,7 @@ from typing import Any
 
 import simplejson
 
+from connectors.amounts import amount
 from connectors.base import (
     BadRow,
     Census,
@@ -33,7 +34,7 @@ from connectors.base import (
     Target,
 )
 from connectors.errors import ContractBroken, ReadOnly, Unavailable
-from connectors.keys import amount, natural_id
+from connectors.keys import natural_id
 from connectors.outbox import Outbox
 from connectors.tables import Line, RefusedLine, Unreadable, fingerprint, read_table
 
@@ -60,11 +61,14 @@ class _Listing:
 
 
 class Files:
-    """One drop folder. A scope is a file pattern (`budget_*.csv`), with `!SHEET` where a workbook has several sheets.
+    """One drop folder.
 
-    A record is a row: `{column: text}` plus `_file` and `_row`. Its id is the natural key where the stream has one, else
-    `FILE#ROW`. A file changed less than `settle_seconds` ago is looked at twice, that far apart, and is left
-    for the next run if it grew. Writes go to `out` (default: `out/` beside the folder), see `Outbox`.
+    A scope is a file pattern (`budget_*.csv`), with `!SHEET` where a workbook has several sheets.
+
+    A record is a row: `{column: text}` plus `_file` and `_row`. Its id is the natural key where the stream
+    has one, else `FILE#ROW`. A file changed less than `settle_seconds` ago is looked at twice, that far
+    apart, and is left for the next run if it grew. Writes go to `out` (default: `out/` beside the folder),
+    see `Outbox`.
     """
 
     def __init__(
@@ -105,7 +109,10 @@ class Files:
         )
 
     def describe(self, kind: str) -> Sequence[FieldInfo]:
-        """The columns of the files here (read only) and of the outbox table `kind`; `*` says: any new column can be written."""
+        """The columns of the files here (read only) and of the outbox table `kind`.
+
+        `*` says that any new column can be written.
+        """
         columns: dict[str, None] = {}
         for path in self._entries("**/*"):
             if _is_table(path):
@@ -163,7 +170,7 @@ class Files:
         return Census() if listing.moving else Census(ids=frozenset(ids), count=len(ids))
 
     def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
-        """Outbox rows for targets with a key; for an id, whether a scope read by this connector still holds that row."""
+        """Outbox rows for targets with a key; for an id, whether a scope read here still holds that row."""
         ids: frozenset[str] | None = None
         for target in targets:
             if target.key:
@@ -173,7 +180,10 @@ class Files:
             yield Shown(target, exists=target.id in ids, id=target.id)
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
-        """Merges the rows into the outbox tables, each rewritten once, atomically. Raises ReadOnly, Unavailable."""
+        """Merges the rows into the outbox tables, each rewritten once, atomically.
+
+        Raises ReadOnly, Unavailable.
+        """
         if self._read_only:
             raise ReadOnly(
                 f"{self.name}: writing is switched off", fix="set safety.write: true for this connection"
@@ -199,7 +209,10 @@ class Files:
     def _read(
         self, stream: Stream, files: Sequence[_File], known: Mapping[str, str], *, whole: bool, complete: bool
     ) -> Iterator[Page]:
-        """Pages of these files. `whole`: they are all there are, so the cursor moves only once all have been read."""
+        """Pages of these files.
+
+        `whole`: they are all there are, so the cursor moves only once all have been read.
+        """
         done = {} if whole else dict(known)
         for file in files:
             try:
@@ -306,7 +319,8 @@ def _rows(stream: Stream, file: _File) -> Iterator[SourceRecord | BadRow]:
                 continue
             identity = _identity(stream, file, line, place)
             if identity in met:
-                reason = f"{file.name} row {line.number}: same key as row {met[identity]}; declare more key columns"
+                twin = f"same key as row {met[identity]}; declare more key columns"
+                reason = f"{file.name} row {line.number}: {twin}"
                 yield BadRow(place, ", ".join(stream.key), identity, reason)
                 continue
             if stream.key:
@@ -332,7 +346,10 @@ def _identity(stream: Stream, file: _File, line: Line, place: str) -> str:
 
 
 def _verify(file: _File, manifest: Path) -> None:
-    """Holds the file against its control totals: `{"rows": N, "sums": {COLUMN: AMOUNT}}`. Raises Unreadable."""
+    """Holds the file against its control totals.
+
+    These are `{"rows": N, "sums": {COLUMN: AMOUNT}}`. Raises Unreadable.
+    """
     try:
         expected: Any = simplejson.loads(manifest.read_text(encoding="utf-8-sig"))
         wanted_rows = expected.get("rows")
@@ -354,5 +371,5 @@ def _verify(file: _File, manifest: Path) -> None:
     for column, total in sums.items():
         if total != wanted_sums[column]:
             raise Unreadable(
-                f"column {column!r} sums to {total}, its manifest says {wanted_sums[column]}: ask for it again"
+                f"column {column!r} sums to {total}, its manifest says {wanted_sums[column]}: send it again"
             )

@@ -1,4 +1,7 @@
-"""The outbox of a drop folder: one table per kind as CSV and XLSX, with control totals, rewritten whole and atomically."""
+"""The outbox of a drop folder.
+
+One table per kind as CSV and XLSX, with control totals, rewritten whole and atomically.
+"""
 
 import csv
 import hashlib
@@ -33,10 +36,13 @@ class _Row:
 
 
 class Outbox:
-    """Tables that finance picks up. Each holds every row ever written; `KIND.state.json` beside them is its memory.
+    """Tables that finance picks up.
 
-    A push writes `KIND.csv`, `KIND.xlsx`, then `KIND.manifest.json` (row count, sum of each amount column, hashes), then the state:
-    a crash in between leaves the state behind, so that the next run writes the same rows again.
+    Each holds every row ever written; `KIND.state.json` beside them is its memory.
+
+    A push writes `KIND.csv`, `KIND.xlsx`, then `KIND.manifest.json` (row count, sum of each amount column,
+    hashes), then the state: a crash in between leaves the state behind, so that the next run writes the same
+    rows again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +57,10 @@ class Outbox:
         return _shown(target, self._load(target.kind).get(target.key), target.fields)
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
-        """Merges the patches and rewrites each kind's files once. Raises Unavailable where the folder cannot be written."""
+        """Merges the patches and rewrites each kind's files once.
+
+        Raises Unavailable where the folder cannot be written.
+        """
         kinds = dict.fromkeys(patch.target.kind for patch in patches)
         for kind in kinds:
             yield from self._push_kind(kind, [patch for patch in patches if patch.target.kind == kind])
@@ -125,7 +134,9 @@ def _merge(rows: dict[Key, _Row], patch: Patch) -> Outcome:
         )
         return Outcome(patch, error=error)
     row = rows.get(target.key)
-    if patch.version is not None and patch.version != (str(row.version) if row else None):
+    moved = patch.version is not None and patch.version != (str(row.version) if row else None)
+    now = row.values if row else {}
+    if moved or any(now.get(name) != patch.before[name] for name in patch.values if name in patch.before):
         return Outcome(
             patch, error=Conflict(f"{target.kind} {_identity(target)}: written since it was looked at")
         )
@@ -160,7 +171,10 @@ def _sums(columns: Sequence[str], table: Sequence[Mapping[str, Plain]]) -> dict[
 
 
 def _safe_text(value: Plain) -> str:
-    """The cell as CSV text that no spreadsheet runs as a formula (CWE-1236): a dangerous start gets an apostrophe."""
+    """The cell as CSV text that no spreadsheet runs as a formula (CWE-1236).
+
+    A dangerous start gets an apostrophe.
+    """
     match value:
         case None:
             return ""

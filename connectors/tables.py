@@ -1,7 +1,8 @@
-"""CSV and XLSX files as rows of text: dialect, encoding and cell types settled, nothing guessed, nothing rounded.
+"""CSV and XLSX files as rows of text.
 
-Each row comes as a `Line` or, where it cannot be trusted, as a `RefusedLine`. A file that cannot be trusted at all raises
-`Unreadable`. Numbers are row numbers as a spreadsheet shows them: the header is usually row 1.
+Dialect, encoding and cell types settled, nothing guessed, nothing rounded.
+Each row comes as a `Line` or, where it cannot be trusted, as a `RefusedLine`. A file that cannot be trusted
+at all raises `Unreadable`. Numbers are row numbers as a spreadsheet shows them: the header is usually row 1.
 """
 
 import codecs
@@ -12,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from connectors.amounts import from_float, plain_text
 
 MAX_FILE_BYTES = 512 * 2**20
 MAX_UNPACKED_BYTES = 400 * 2**20
@@ -23,8 +25,6 @@ MAX_ZIP_ENTRIES = 1000
 MAX_COLUMNS = 1000
 _SMALL_ENOUGH_FOR_ANY_RATIO = 10 * 2**20
 _CHUNK = 2**20
-_EXACT_DIGITS_LIMIT = 10**15
-_CENTS_SURE_LIMIT = 9 * 10**12
 _CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
 _DELIMITERS = (",", ";", "\t", "|")
 
@@ -63,7 +63,8 @@ def fingerprint(path: Path) -> str:
 def read_table(path: Path, sheet: str | None = None) -> Iterator[Line | RefusedLine]:
     """The rows of a CSV or XLSX file, lazily. `sheet` names the sheet where a workbook has several.
 
-    Raises Unreadable: too big, packed suspiciously, unknown format or encoding, broken, no or doubtful header.
+    Raises Unreadable: too big, packed suspiciously, unknown format or encoding, broken, no or doubtful
+    header.
     """
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
@@ -275,17 +276,7 @@ def cell_text(value: object) -> str:
         case date() | time():
             return value.isoformat()
         case float() | int():
-            return _number_text(value)
+            return plain_text(from_float(value))
         case str() if value in _CELL_ERRORS:
             raise ValueError(f"the cell shows the error {value}")
     return str(value)
-
-
-def _number_text(number: float) -> str:
-    exact, kept = Decimal(repr(number)), Decimal(f"{number:.15g}")
-    if not exact.is_finite() or abs(exact) >= _EXACT_DIGITS_LIMIT:
-        raise ValueError("more digits than a spreadsheet number keeps (15): send it as text")
-    if exact != kept and abs(exact) >= _CENTS_SURE_LIMIT:
-        raise ValueError("its last digits are lost (a spreadsheet number keeps 15): send it as text")
-    text = format(kept, "f")
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"

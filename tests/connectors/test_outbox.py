@@ -1,4 +1,4 @@
-"""The finance outbox: one table per kind, whole and atomic, exact, without formulas, with totals that can be checked."""
+"""The finance outbox: one table per kind, whole and atomic, exact, without formulas."""
 
 import csv
 import hashlib
