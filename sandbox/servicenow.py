@@ -1,0 +1,286 @@
+"""A simulated ServiceNow instance: Table API and Aggregate API, with the traps that the real ones have.
+
+- the limit applies before row rules: a page may be short, or empty, although more rows follow
+- unknown fields, and query terms that are not understood, are silently left out
+- a field that the account may not write is passed over with status 200
+- the Link header points at the instance's own host, not at the one that was asked
+- too many rows for one transaction: 200 with rows and an `error` beside them, or a body cut short
+- over the quota: 429 with a Retry-After of half an hour
+"""
+
+import base64
+import json
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, request
+
+from sandbox.city import City
+from sandbox.servicenow_city import tables_of
+from sandbox.servicenow_query import Query, parse
+from sandbox.servicenow_tables import Clock, Column, Rights, Row, Tables, stored
+
+USER = "portico.bot"
+PASSWORD = "portico-sandbox"  # noqa: S105 - it guards nothing
+INSTANCE = "https://city-sandbox.service-now.com"
+"""The instance's own host, which its links name whatever host was asked."""
+
+_DEFAULT_LIMIT = 10_000
+_NO_RECORD = ("No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+
+
+@dataclass
+class Instance:
+    """The mutable state of a simulated instance."""
+
+    tables: Tables
+    user: str = USER
+    password: str = PASSWORD
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
+    rights: Rights = field(default_factory=Rights)
+    quota: int | None = None
+    """How many more requests are answered before 429."""
+    retry_after: int = 1800
+    rows_in_time: int | None = None
+    """Pages with more rows than this are cancelled half-way."""
+    cancelled: Literal["beside", "torn"] = "beside"
+    """How a cancelled page looks: valid JSON with `error` beside `result`, or a body that breaks off."""
+    deaf: bool = False
+    """Whether every term of a query is dropped, as an instance does that cannot read them."""
+    drift: Mapping[str, str] = field(default_factory=dict)
+    """Column values that a business rule sets on every update through the interface."""
+    requests: deque[tuple[str, str, dict[str, str]]] = field(default_factory=lambda: deque(maxlen=2000))
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def write_log(self) -> list[dict[str, str]]:
+        """Every accepted change of a field: `{"table", "record", "field", "before", "after", "by"}`."""
+        return self.tables.write_log
+
+
+def create_app(city: City, *, user: str = USER, password: str = PASSWORD, now: Clock | None = None) -> Flask:
+    """The city's instance, for Basic authentication as `user`. `now` stamps writes (default: the clock)."""
+    return create_table_app(Instance(tables_of(city, now or _utc_now), user=user, password=password))
+
+
+def create_table_app(instance: Instance) -> Flask:
+    """The interfaces over any instance; it is `app.extensions["portico"]`, for tests to edit."""
+    app = Flask("sandbox.servicenow")
+    app.extensions["portico"] = instance
+
+    @app.before_request
+    def enter() -> Response | None:
+        instance.lock.acquire()
+        instance.requests.append((request.method, request.path, request.args.to_dict()))
+        return _refused(instance)
+
+    @app.teardown_request
+    def leave(_error: BaseException | None) -> None:
+        instance.lock.release()
+
+    @app.after_request
+    def date(response: Response) -> Response:
+        response.headers["Date"] = format_datetime(instance.tables.now().astimezone(UTC), usegmt=True)
+        return response
+
+    @app.get("/api/now/table/<table>")
+    @app.get("/api/now/v2/table/<table>")
+    def many(table: str) -> Response:
+        return _gate(instance, table) or _list(instance, table)
+
+    @app.get("/api/now/table/<table>/<id_>")
+    @app.get("/api/now/v2/table/<table>/<id_>")
+    def one(table: str, id_: str) -> Response:
+        if refused := _gate(instance, table):
+            return refused
+        row = _visible(instance, table, id_)
+        return _error(404, *_NO_RECORD) if row is None else _json({"result": _body(instance, table, row)})
+
+    @app.post("/api/now/table/<table>")
+    @app.post("/api/now/v2/table/<table>")
+    def create(table: str) -> Response:
+        if refused := _gate(instance, table):
+            return refused
+        values = _accepted(instance, table, request.get_json(silent=True))
+        row = instance.tables.insert(table, values, instance.user)
+        return _json({"result": _body(instance, table, row)}, 201)
+
+    @app.route("/api/now/table/<table>/<id_>", methods=["PATCH", "PUT"])
+    @app.route("/api/now/v2/table/<table>/<id_>", methods=["PATCH", "PUT"])
+    def change(table: str, id_: str) -> Response:
+        return _gate(instance, table) or _change(instance, table, id_)
+
+    @app.delete("/api/now/table/<table>/<id_>")
+    def remove(table: str, id_: str) -> Response:
+        if refused := _gate(instance, table):
+            return refused
+        if _visible(instance, table, id_) is None:
+            return _error(404, *_NO_RECORD)
+        instance.tables.delete(table, id_)
+        return Response(status=204)
+
+    @app.get("/api/now/stats/<table>")
+    def stats(table: str) -> Response:
+        if refused := _gate(instance, table):
+            return refused
+        rows = instance.tables.select(table, _query(instance, table))
+        counted = {"count": str(len(rows))} if request.args.get("sysparm_count") == "true" else {}
+        return _json({"result": {"stats": counted}})
+
+    return app
+
+
+def _refused(instance: Instance) -> Response | None:
+    expected = base64.b64encode(f"{instance.user}:{instance.password}".encode()).decode()
+    if request.headers.get("Authorization") != f"Basic {expected}":
+        refusal = _error(401, "User Not Authenticated", "Required to provide Auth information")
+        refusal.headers["WWW-Authenticate"] = 'BASIC realm="Service-now"'
+        return refusal
+    if instance.quota is None:
+        return None
+    if instance.quota <= 0:
+        limited = _error(429, "Rate limit exceeded", None)
+        limited.headers["Retry-After"] = str(instance.retry_after)
+        limited.headers["X-RateLimit-Limit"] = "0"
+        limited.headers["X-RateLimit-Reset"] = str(
+            int(instance.tables.now().timestamp()) + instance.retry_after
+        )
+        limited.headers["X-RateLimit-Rule"] = "portico hourly"
+        return limited
+    instance.quota -= 1
+    return None
+
+
+def _gate(instance: Instance, table: str) -> Response | None:
+    if not instance.tables.has(table):
+        return _error(400, f"Invalid table {table}", None)
+    if table in instance.rights.closed:
+        return _error(403, "User Not Authorized", "Failed API level ACL Validation")
+    return None
+
+
+def _query(instance: Instance, table: str) -> Query:
+    def script(text: str) -> str | None:
+        return {
+            "gs.getUserName()": instance.user,
+            "gs.getUserID()": next(
+                (row["sys_id"] for row in _rows(instance, "sys_user") if row["user_name"] == instance.user),
+                "",
+            ),
+        }.get(text)
+
+    return parse(
+        request.args.get("sysparm_query", ""),
+        lambda path: not instance.deaf and instance.tables.column(table, path) is not None,
+        script,
+    )
+
+
+def _rows(instance: Instance, table: str) -> list[Row]:
+    return list(instance.tables.rows(table)) if instance.tables.has(table) else []
+
+
+def _list(instance: Instance, table: str) -> Response:
+    found = instance.tables.select(table, _query(instance, table))
+    limit = int(request.args.get("sysparm_limit", _DEFAULT_LIMIT))
+    offset = max(0, int(request.args.get("sysparm_offset", 0)))
+    window = found[offset : offset + limit]
+    rows = [_body(instance, table, row) for row in window if row["sys_id"] not in instance.rights.hidden]
+    if instance.rows_in_time is not None and len(window) > instance.rows_in_time:
+        return _cancelled(instance, rows)
+    response = _json({"result": rows})
+    if request.args.get("sysparm_no_count") != "true":
+        response.headers["X-Total-Count"] = str(len(found))
+    if request.args.get("sysparm_suppress_pagination_header") != "true" and offset + limit < len(found):
+        link = f"{INSTANCE}{request.path}?sysparm_offset={offset + limit}&sysparm_limit={limit}"
+        response.headers["Link"] = f'<{link}>;rel="next"'
+    return response
+
+
+def _cancelled(instance: Instance, rows: list[dict[str, Any]]) -> Response:
+    error = {"message": "Transaction cancelled: maximum execution time exceeded", "detail": None}
+    half = rows[: len(rows) // 2]
+    if instance.cancelled == "beside":
+        return _json({"result": half, "error": error, "status": "failure"})
+    rest = json.dumps({"error": error, "status": "failure"})[1:]
+    return Response(json.dumps({"result": half})[:-2] + '}""' + rest, mimetype="application/json")
+
+
+def _change(instance: Instance, table: str, id_: str) -> Response:
+    row = _visible(instance, table, id_)
+    if row is None:
+        return _error(404, *_NO_RECORD)
+    if id_ in instance.rights.frozen:
+        return _error(403, "Operation Failed", "ACL Exception Update Failed due to security constraints")
+    values = _accepted(instance, table, request.get_json(silent=True))
+    row = instance.tables.edit(table, id_, instance.user, **values, **instance.drift)
+    return _json({"result": _body(instance, table, row)})
+
+
+def _accepted(instance: Instance, table: str, body: object) -> dict[str, str]:
+    columns = instance.tables.columns(table)
+    barred = instance.rights.unwritable.get(table, set())
+    accepted: dict[str, str] = {}
+    for name, value in (body if isinstance(body, dict) else {}).items():
+        column = columns.get(name)
+        if column is None or column.read_only or name in barred:
+            continue
+        kept = _kept(column, value)
+        if kept is not None:
+            accepted[name] = kept
+    return accepted
+
+
+def _kept(column: Column, value: object) -> str | None:
+    if value is None:
+        return stored(column, "")
+    return stored(column, str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _visible(instance: Instance, table: str, id_: str) -> Row | None:
+    return None if id_ in instance.rights.hidden else instance.tables.find(table, id_)
+
+
+def _body(instance: Instance, table: str, row: Row) -> dict[str, Any]:
+    names = [each for each in request.args.get("sysparm_fields", "").split(",") if each]
+    barred = instance.rights.unreadable.get(table, set())
+    body: dict[str, Any] = {}
+    for name in names or instance.tables.columns(table):
+        column = instance.tables.column(table, name)
+        if column is not None and name.partition(".")[0] not in barred:
+            body[name] = _cell(instance, column, instance.tables.value(table, row, name))
+    return body
+
+
+def _cell(instance: Instance, column: Column, value: str) -> Any:
+    style = request.args.get("sysparm_display_value", "false")
+    bare = request.args.get("sysparm_exclude_reference_link") == "true"
+    shown = instance.tables.shown(column, value, instance.zone) if style != "false" else ""
+    link = (
+        f"{INSTANCE}/api/now/table/{column.reference}/{value}"
+        if column.reference and value and not bare
+        else None
+    )
+    if style == "all":
+        return {"display_value": shown, "value": value, **({"link": link} if link else {})}
+    if link:
+        return {"link": link, **({"display_value": shown} if style == "true" else {"value": value})}
+    return shown if style == "true" else value
+
+
+def _json(document: object, status: int = 200) -> Response:
+    return Response(json.dumps(document), status=status, mimetype="application/json")
+
+
+def _error(status: int, message: str, detail: str | None) -> Response:
+    return _json({"error": {"message": message, "detail": detail}, "status": "failure"}, status)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
