@@ -1,0 +1,5 @@
+"""ServiceNow through the Table API."""
+
+from connectors.servicenow.connector import ServiceNow
+
+__all__ = ["ServiceNow"]

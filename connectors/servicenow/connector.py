@@ -1,0 +1,160 @@
+"""ServiceNow through the Table API: any table is a kind, an encoded query is a scope.
+
+A record's body holds stored values, exactly as the interface gives them with display values off and
+references bare: dates in UTC (`2026-07-01 12:00:00`), choices as codes (`"2"`), references as sys_ids,
+everything a text. Words come by dot-walking: a mapping that reads `"assignment_group.name"` (in quotes, as
+JMESPath wants a name with a dot) makes the connector ask for that column.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from connectors.base import (
+    Census,
+    Cursor,
+    FieldInfo,
+    Identity,
+    Outcome,
+    Page,
+    Patch,
+    Shown,
+    SourceRecord,
+    Stream,
+    Target,
+)
+from connectors.errors import ContractBroken, ReadOnly
+from connectors.http import Http
+from connectors.servicenow.account import identity
+from connectors.servicenow.columns import Columns
+from connectors.servicenow.query import checked_scope, joined
+from connectors.servicenow.records import Records, record_link
+from connectors.servicenow.table import Place, Reader, Row, Step, instant_of, stamp_of, text_of
+
+_ALWAYS = ("sys_id", "sys_created_on", "sys_updated_on", "sys_mod_count", "number")
+_PATH = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
+_PARTS_OF_A_CELL = (".value", ".link", ".display_value")
+_LOG = logging.getLogger("portico.servicenow")
+
+
+class ServiceNow:
+    """One instance (`connectors.base.Connector`).
+
+    A read goes by (sys_updated_on, sys_id). `overlap_seconds` is how far before the server's clock the next
+    read begins at the latest: updates commit after the time that they carry, and times have whole seconds
+    only.
+    """
+
+    def __init__(
+        self, name: str, http: Http, *, read_only: bool, page_size: int = 500, overlap_seconds: float = 300.0
+    ) -> None:
+        self.name = name
+        self._http = http
+        self._read_only = read_only
+        self._overlap = timedelta(seconds=overlap_seconds)
+        self._reader = Reader(http, page_size)
+        self._columns = Columns(self._reader)
+        self._records = Records(http, self._reader, self._columns)
+
+    def check(self) -> Identity:
+        """Account, instance and roles, each as far as the account may read them."""
+        return identity(self._http, self._reader)
+
+    def describe(self, kind: str) -> Sequence[FieldInfo]:
+        """The table's columns by its dictionary, options as stored values; a write rule shows only in use."""
+        return self._columns.describe(kind)
+
+    def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
+        """What changed since `cursor`; not `complete` where rows are short and an id walk proves a gap."""
+        scoped = checked_scope(stream.scope)
+        start = Place(cursor["at"], cursor.get("id")) if cursor and not stream.full else Place()
+        fields = _fields(stream, scoped)
+        given, hidden = 0, False
+        for step in self._reader.by_change(stream.kind, stream.scope, fields, start):
+            _check_shown(stream, step.rows, scoped)
+            given += len(step.rows)
+            hidden = hidden or step.hidden
+            yield Page(
+                records=[self._record(stream, row) for row in step.rows],
+                cursor=self._cursor(step),
+                last=step.last,
+                complete=not (step.last and hidden) or self._count_since(stream, start) <= given,
+                replaces=stream.full,
+            )
+
+    def census(self, stream: Stream) -> Census:
+        """All visible ids, by a walk in another order than `pull` reads."""
+        checked_scope(stream.scope)
+        rows = self._reader.by_id(stream.kind, stream.scope, ())
+        return Census(ids=frozenset(text_of(row["sys_id"]) for row in rows))
+
+    def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
+        """Targets by sys_id, by number, or by a natural key. What two records answer to does not exist."""
+        return self._records.look(targets)
+
+    def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
+        """One PATCH per record that does not show its values yet, guarded by `sys_mod_count`."""
+        if self._read_only:
+            raise ReadOnly(
+                f"{self.name} is read-only.", fix="Set safety.write: true to let Portico write there."
+            )
+        return map(self._records.write, patches)
+
+    def close(self) -> None:
+        """Releases the sockets."""
+        self._http.close()
+
+    def _record(self, stream: Stream, row: Row) -> SourceRecord:
+        id_ = text_of(row["sys_id"])
+        shown = [name for name in stream.owned if name in row]
+        return SourceRecord(
+            id=id_,
+            body=row,
+            key=text_of(row.get("number")) or text_of(row.get("name")) or None,
+            url=record_link(self._http.base_url, stream.kind, id_),
+            version=text_of(row.get("sys_mod_count")) or None,
+            created_at=instant_of(text_of(row.get("sys_created_on"))),
+            updated_at=instant_of(text_of(row["sys_updated_on"])),
+            owned={name: self._columns.column(stream.kind, name).decode(row[name]) for name in shown},
+        )
+
+    def _count_since(self, stream: Stream, start: Place) -> int:
+        since = joined(stream.scope, f"sys_updated_on>{start.at}")
+        return sum(1 for _ in self._reader.by_id(stream.kind, since, ()))
+
+    def _cursor(self, step: Step) -> Cursor:
+        """The place; one so new that updates may yet be committed behind it gives way to an older time."""
+        now = step.server_time or instant_of(step.place.at)
+        settled = stamp_of(now - self._overlap) if now else step.place.at
+        return (
+            {"at": step.place.at, "id": step.place.id}
+            if step.place.at < settled
+            else {"at": settled, "id": None}
+        )
+
+
+def _fields(stream: Stream, scoped: Sequence[str]) -> tuple[str, ...]:
+    """The columns to ask for; none (all of them) where the stream names none."""
+    if not stream.fields:
+        return ()
+    asked: list[str] = [*_ALWAYS, *stream.owned, *scoped]
+    for path in stream.fields:
+        column = next((path.removesuffix(end) for end in _PARTS_OF_A_CELL if path.endswith(end)), path)
+        first = column.partition(".")[0]
+        asked += [first, column] if _PATH.fullmatch(column) else [first]
+    return tuple(dict.fromkeys(asked))
+
+
+def _check_shown(stream: Stream, rows: Sequence[Row], scoped: Sequence[str]) -> None:
+    """Fails closed: a field of the scope that no row has was dropped, and the read is too wide."""
+    for name in scoped:
+        asked = bool(stream.fields) or "." not in name
+        if rows and asked and not any(name in row for row in rows):
+            raise ContractBroken(
+                f"{stream.kind} shows no field {name!r}, so its term in scope {stream.scope!r} was dropped.",
+                fix=f"Correct the name in scope, or give the account read rights to {stream.kind}.{name}.",
+            )
+    for name in stream.owned:
+        if rows and not any(name in row for row in rows):
+            _LOG.warning("%s shows no column %s: create it, or grant read rights to it.", stream.kind, name)

@@ -1,0 +1,279 @@
+"""The Table API: one request, its refusals told apart, and reads that give every visible row.
+
+Three habits of the interface shape this module. A query term that it does not understand is dropped without a
+word, so every page is checked against what was asked. Row rules apply after the limit, so a short or empty
+page is not the end. A read that takes too long ends as a 200 with broken JSON, or with `error` beside
+`result`, so such a page is thrown away and asked for again in smaller pieces.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+from requests import codes
+
+from connectors.errors import ContractBroken, CredentialsRefused, Unavailable
+from connectors.http import Answer, Http
+from connectors.servicenow.query import joined
+
+Row = Mapping[str, Any]
+
+WIDEST_PAGE = 10_000
+"""Rows asked for at most, to get past rows that are hidden from this account."""
+STORED_VALUES = {"sysparm_display_value": "false", "sysparm_exclude_reference_link": "true"}
+"""Dates in UTC, choices as codes, references bare; words come by dot-walking (`assigned_to.name`)."""
+
+_SMALLEST_PAGE = 10
+_SHRINK = 4
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_LAST_ID = "\uffff"
+_CHECK_URL = "Check that url is the instance's own address."
+_FIX_QUERY = (
+    "Check scope for a misspelt field, and that the account may read sys_updated_on and sys_id there."
+)
+_FIX_SLOW = "Ask the administrator for a longer REST transaction quota, or narrow the scope."
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A page: its rows, how many the query has in all, the server's clock (None: not said)."""
+
+    rows: Sequence[Row]
+    total: int | None
+    server_time: datetime | None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether the query has no row beyond these."""
+        return self.total == len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a read stands: all before `at` is read, and of that second all up to `id` (None: all)."""
+
+    at: str = "1900-01-01 00:00:00"
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Some rows of a read, the place to go on from, and whether rows seem to be hidden."""
+
+    rows: Sequence[Row]
+    place: Place
+    last: bool
+    hidden: bool
+    server_time: datetime | None
+
+
+class Cancelled(Unavailable):
+    """The instance gave up while it answered: a smaller page may pass."""
+
+
+class TableNotThere(ContractBroken):
+    """The instance has no such table."""
+
+
+class TableClosed(CredentialsRefused):
+    """The account may not read the table at all."""
+
+
+def text_of(value: object) -> str:
+    """A cell's stored value as text, whether it comes bare or as `{link, value}`."""
+    if isinstance(value, Mapping):
+        value = value.get("value")
+    return "" if value is None else str(value)
+
+
+class Reader:
+    """Reads tables of one instance in pages of at most `page_size` rows, in stored values."""
+
+    def __init__(self, http: Http, page_size: int) -> None:
+        self._http = http
+        self._page_size = page_size
+        self._limits: dict[str, int] = {}
+
+    def some(self, table: str, query: str, fields: Sequence[str], limit: int) -> Rows:
+        """One page. Raises `TableNotThere`, `TableClosed`, `Cancelled` or another error of its group."""
+        params = {"sysparm_query": query, "sysparm_limit": str(limit), **STORED_VALUES}
+        params["sysparm_suppress_pagination_header"] = "true"
+        if fields:
+            params["sysparm_fields"] = ",".join(dict.fromkeys(fields))
+        try:
+            answer = self._http.request(
+                "GET", f"/api/now/table/{table}", params=params, ok=(200, 400, 403, 404), parse="bytes"
+            )
+        except Unavailable as error:
+            if "Transaction cancelled" in error.text:
+                raise Cancelled(error.text, fix=error.fix) from None
+            raise
+        document = _document(table, answer)
+        if answer.status != codes.ok:
+            _refuse(table, answer.status, document)
+        return Rows(_records(table, document), _count(answer.headers), _date(answer.headers))
+
+    def by_change(self, table: str, query: str, fields: Sequence[str], place: Place) -> Iterator[Step]:
+        """The visible rows that changed after `place`, oldest first, some of them perhaps twice.
+
+        The key is (sys_updated_on, sys_id). A page that is not the last may end inside a second, so its
+        newest second is left to the next page; a page that lies in one second is followed by pages of that
+        second alone.
+        """
+        while True:
+            if place.id is not None:
+                yield from self._rest_of_second(table, query, fields, place)
+                place = Place(place.at)
+            page, hidden = self._page(table, joined(query, *_terms(place)), fields)
+            _check_order(table, page.rows, place)
+            if not page.rows or page.is_all:
+                place = Place(_at(page.rows[-1])) if page.rows else place
+                yield Step(page.rows, place, last=True, hidden=hidden, server_time=page.server_time)
+                return
+            newest = _at(page.rows[-1])
+            closed = [row for row in page.rows if _at(row) < newest]
+            place = Place(_at(closed[-1])) if closed else Place(newest, text_of(page.rows[-1]["sys_id"]))
+            yield Step(closed or page.rows, place, last=False, hidden=hidden, server_time=page.server_time)
+
+    def _rest_of_second(self, table: str, query: str, fields: Sequence[str], place: Place) -> Iterator[Step]:
+        while True:
+            page, hidden = self._page(table, joined(query, *_terms(place)), fields)
+            _check_order(table, page.rows, place)
+            if page.rows:
+                place = Place(place.at, text_of(page.rows[-1]["sys_id"]))
+                yield Step(page.rows, place, last=False, hidden=hidden, server_time=page.server_time)
+            if not page.rows or page.is_all:
+                return
+
+    def by_id(self, table: str, query: str, fields: Sequence[str]) -> Iterator[Row]:
+        """The rows of a query by sys_id: another way through the table than by time of change."""
+        last = ""
+        while True:
+            term = f"sys_id>{last}" if last else ""
+            page, _ = self._page(table, joined(query, term, "ORDERBYsys_id"), ("sys_id", *fields))
+            for row in page.rows:
+                if text_of(row.get("sys_id")).lower() <= last.lower():
+                    raise ContractBroken(
+                        f"{table} came back out of order or repeated at {last}.", fix=_FIX_QUERY
+                    )
+                last = text_of(row["sys_id"])
+                yield row
+            if not page.rows or page.is_all:
+                return
+
+    def _page(self, table: str, query: str, fields: Sequence[str]) -> tuple[Rows, bool]:
+        """A page, and whether it shows fewer rows than it should.
+
+        An empty page although rows match means that the first ones are all hidden: a wider page gets past
+        them.
+        """
+        limit = self._limits.get(table, self._page_size)
+        while True:
+            try:
+                page = self.some(table, query, fields, limit)
+            except Cancelled:
+                if limit <= _SMALLEST_PAGE:
+                    raise
+                limit = self._limits[table] = max(_SMALLEST_PAGE, limit // _SHRINK)
+                continue
+            if page.rows or not page.total or limit >= WIDEST_PAGE:
+                break
+            limit = WIDEST_PAGE
+        if not page.rows and page.total is not None and page.total > limit:
+            raise ContractBroken(
+                f"{page.total} records of {table} match {query!r}; the first {limit} are all hidden.",
+                fix=f"Give the account read rights to {table}, or narrow the scope to what it may read.",
+            )
+        return page, page.total is not None and len(page.rows) < min(page.total, limit)
+
+
+def refusal_of(document: Mapping[str, Any]) -> str:
+    """What an error envelope says, in one line."""
+    error = document.get("error")
+    if not isinstance(error, Mapping):
+        return "no reason given"
+    return " / ".join(str(error[key]) for key in ("message", "detail") if error.get(key))
+
+
+def instant_of(stamp: str) -> datetime | None:
+    """The instant of a stored date-time (UTC, whole seconds, no zone marker); None where it is empty."""
+    return datetime.fromisoformat(stamp).replace(tzinfo=UTC) if stamp else None
+
+
+def stamp_of(instant: datetime) -> str:
+    """The stored text of an instant."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _terms(place: Place) -> tuple[str, ...]:
+    if place.id is not None:
+        return f"sys_updated_on={place.at}", f"sys_id>{place.id}", "ORDERBYsys_id"
+    return f"sys_updated_on>{place.at}", "ORDERBYsys_updated_on", "ORDERBYsys_id"
+
+
+def _at(row: Row) -> str:
+    return text_of(row.get("sys_updated_on"))
+
+
+def _check_order(table: str, rows: Sequence[Row], place: Place) -> None:
+    """Fails closed: what the instance drops from a query, it drops without a word."""
+    before = (place.at, (place.id or _LAST_ID).lower())
+    for row in rows:
+        here = (_at(row), text_of(row.get("sys_id")).lower())
+        if not _STAMP.fullmatch(here[0]):
+            raise ContractBroken(f"{table} gave {here[0]!r} as sys_updated_on.", fix=_FIX_QUERY)
+        if here <= before or (place.id is not None and here[0] != place.at):
+            raise ContractBroken(
+                f"{table} gave record {here[1]} of {here[0]} where records after {before[0]} were asked for.",
+                fix=_FIX_QUERY,
+            )
+        before = here
+
+
+def _document(table: str, answer: Answer) -> Mapping[str, Any]:
+    media = answer.headers.get("Content-Type", "").lower()
+    if "json" not in media or answer.body.lstrip()[:1] == b"<":
+        raise ContractBroken(
+            f"The instance answered a page ({media or 'of no type'}) instead of {table}.",
+            fix="Open url in a browser: the instance may be asleep, in maintenance, or behind a sign-in.",
+        )
+    try:
+        document = json.loads(answer.body.decode("utf-8"), parse_float=Decimal)
+    except ValueError:
+        raise Cancelled(f"The instance broke off its answer for {table}.", fix=_FIX_SLOW) from None
+    if not isinstance(document, dict):
+        raise ContractBroken(f"The answer for {table} is no object.", fix=_CHECK_URL)
+    if answer.status == codes.ok and ("error" in document or document.get("status") == "failure"):
+        raise Cancelled(f"The instance gave up on {table}: {refusal_of(document)}.", fix=_FIX_SLOW)
+    return document
+
+
+def _records(table: str, document: Mapping[str, Any]) -> Sequence[Row]:
+    rows = document.get("result")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ContractBroken(f"The answer for {table} is no list of records.", fix=_CHECK_URL)
+    return rows
+
+
+def _refuse(table: str, status: int, document: Mapping[str, Any]) -> NoReturn:
+    said = f"The instance refused to read {table} ({status}: {refusal_of(document)})."
+    if status == codes.forbidden:
+        raise TableClosed(said, fix=f"Give the account's role a read rule (ACL) on {table}.")
+    raise TableNotThere(said, fix=f"Take {table} out of read, or install the plugin that brings it.")
+
+
+def _count(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("X-Total-Count", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
+    except (TypeError, ValueError):
+        return None
