@@ -27,14 +27,17 @@ Amounts = Literal["period", "year_to_date", "inception_to_date"]
 Basis = Literal["annual", "project"]
 Convert = Literal[
     "amount",
-    "integer",
     "number",
-    "percent",
+    "integer",
     "share",
-    "flag",
+    "percent",
+    "hours",
+    "period",
+    "fiscal_year",
+    "month",
     "date",
     "datetime",
-    "fiscal_year",
+    "flag",
     "text",
     "texts",
 ]
@@ -66,7 +69,7 @@ class MapRule(Part):
     values: Mapping[str, Any] | None = Field(default=None, description="source words to our words")
     default: Any = Field(default=None, description="used where the source has nothing")
     convert: Convert | None = None
-    format: Text | None = Field(default=None, description="of text dates, as in strptime")
+    form: Text | None = Field(default=None, alias="format", description="of text dates, as in strptime")
     on_unknown: Literal["quarantine", "pass"] = "quarantine"
 
 

@@ -207,13 +207,14 @@ def _spent(counts: dict[str, int], path: str) -> bool:
 def _paged(tenant: Tenant, call: _Call, kind: str, records: list[Json], size: int | None = None) -> _Reply:
     start = int(base64.b64decode(call.query["$skiptoken"])) if "$skiptoken" in call.query else 0
     end = start + (size or tenant.page_size)
+    shown = records[0 if tenant.stuck else start : max(start, min(end, len(records) - tenant.withheld))]
     body: Json = {
         "@odata.context": f"{call.base_url}/$metadata#Collection(microsoft.graph.{kind})",
-        "@odata.count": len(records[start:end]),
-        "value": records[start:end],
+        "@odata.count": len(records),
+        "value": shown,
     }
     if end < len(records):
-        token = base64.b64encode(str(end).encode()).decode()
+        token = base64.b64encode(str(0 if tenant.stuck else end).encode()).decode()
         kept = "&".join(f"{quote(n)}={quote(v)}" for n, v in call.query.items() if n != "$skiptoken")
         body["@odata.nextLink"] = (
             f"{call.base_url}{quote(call.path)}?{kept}{'&' if kept else ''}$skiptoken={quote(token)}"
@@ -232,6 +233,11 @@ def _groups(tenant: Tenant, call: _Call) -> _Reply:
         wanted = named[1].replace("''", "'").casefold()
         records = [each for each in records if each["displayName"].casefold() == wanted]
     return _paged(tenant, call, "group", records, min(int(call.query.get("$top", 100)), 999))
+
+
+def _organization(_: Tenant, call: _Call) -> _Reply:
+    organization = {"id": TENANT_ID, "displayName": "Office of Information Technology"}
+    return _Reply(200, {"@odata.context": f"{call.base_url}/$metadata#organization", "value": [organization]})
 
 
 def _group(tenant: Tenant, call: _Call, group_id: str) -> _Reply:
@@ -299,6 +305,7 @@ def _delete_task(tenant: Tenant, call: _Call, task_id: str) -> _Reply:
 
 _ID = r"([A-Za-z0-9_-]+)"
 _ROUTES: tuple[tuple[str, str, Callable[..., _Reply]], ...] = (
+    ("GET", "/organization", _organization),
     ("GET", "/groups", _groups),
     ("GET", f"/groups/{_ID}", _group),
     ("GET", f"/groups/{_ID}/planner/plans", _plans_of),

@@ -34,7 +34,7 @@ def user_id(person: Person) -> str:
 
 
 def _add_plan(tenant: Tenant, group_id: str, project: Project, title: str) -> None:
-    work = [item for item in project.work if item.type != "epic" and item.status != "cancelled"]
+    work = [item for item in project.plan_tasks if item.type != "epic" and item.status != "cancelled"]
     words = sorted({word for item in work for word in item.labels})
     labels = dict(zip(TEAM_CATEGORIES, [BLOCKED, *words], strict=False))
     plan_id = tenant.add_plan(group_id, title, labels={**labels, **STATUS_LABELS})

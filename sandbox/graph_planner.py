@@ -30,7 +30,8 @@ class Tenant:
     """All records of one tenant, and the switches that tests and rehearsals turn.
 
     `hidden` plans answer 403; `page_size` is what a list page holds; `list_lag` is for how many list reads a
-    new task stays invisible; `write_log` holds every accepted write as record id, field, before, after.
+    new task stays invisible; `withheld` items are missing from the end of each list, `stuck` lists repeat
+    their first page; `write_log` holds every accepted write as record id, field, before, after.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class Tenant:
         self.limits = dict(LIMITS)
         self.page_size = 400
         self.list_lag = 0
+        self.withheld = 0
+        self.stuck = False
         self.write_log: list[Json] = []
         self._plan_tasks: dict[str, dict[str, None]] = {}
         self._unlisted: dict[str, int] = {}

@@ -1,0 +1,389 @@
+"""Microsoft 365 Planner (basic plans) through Graph v1.0: tasks are read, a pinned status task is written.
+
+A record's body is the task as Graph returns it, plus `details` (description, checklist, references,
+previewType), `plan` (id, title), `bucket` (id, name; None without one) and `labels` (label names).
+
+Planner keeps no change stamp and ignores every filter, so a read lists each plan and compares marks made of
+the ETags. A change of a task's text alone may leave the task's own ETag as it was; therefore each read also
+looks at the details of some unchanged tasks in turn. Our own status tasks are no work and are not pulled.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+from connectors.base import (
+    BadRow,
+    Census,
+    Cursor,
+    FieldInfo,
+    Finding,
+    Identity,
+    Outcome,
+    Page,
+    Patch,
+    Shown,
+    SourceRecord,
+    Stream,
+    Target,
+)
+from connectors.errors import OutcomeUnknown, ReadOnly, SkipRecord, StopConnection
+from connectors.http import Http
+from connectors.planner_fields import (
+    CATEGORIES,
+    CHOICE,
+    DAYS,
+    NUMBERS,
+    PLAIN_FIELDS,
+    choices,
+    instant,
+    marked_for,
+    shown,
+)
+from connectors.planner_graph import (
+    BATCH_SIZE,
+    FORBIDDEN,
+    NOT_FOUND,
+    OK,
+    Graph,
+    Json,
+    Plan,
+    Unreachable,
+)
+from connectors.planner_push import STATUS_TASK, TaskWriter
+
+TASK = "task"
+WEB_URL = "https://planner.cloud.microsoft/webui"
+PORTAL_URL = "https://portico.invalid"
+_READ_FIELDS = (
+    "id",
+    "planId",
+    "bucketId",
+    "createdDateTime",
+    "completedDateTime",
+    "assignments",
+    "appliedCategories",
+    "checklistItemCount",
+    "activeChecklistItemCount",
+    "details.checklist",
+    "details.references",
+    "plan.title",
+    "bucket.name",
+    "labels",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Board:
+    """A plan as one read found it: its tasks by id, and the mark of each."""
+
+    plan: Plan
+    tasks: Mapping[str, Json]
+    buckets: Mapping[str, str]
+    whole: bool
+
+    def labels(self, task: Json) -> list[str]:
+        """The names of the labels that are on; the category where a label has no name."""
+        applied = task.get("appliedCategories") or {}
+        return [self.plan.labels.get(slot, slot) for slot in CATEGORIES if applied.get(slot)]
+
+    def mark(self, task: Json) -> str:
+        """Changes whenever the record's body may have changed, its details aside."""
+        bucket = self.buckets.get(str(task.get("bucketId")), "")
+        return _digest(task.get("@odata.etag"), self.plan.title, bucket, *self.labels(task))
+
+
+class Planner:
+    """One tenant's Planner.
+
+    `plans` are the scopes of this connection (a plan's id or title, or `group:NAME`): `check` proves them,
+    `describe` names their labels. `write_fields` are the configured write fields, so that `describe` can tell
+    of a choice among labels. `portal_url` is the address that marks our status tasks; `zone` turns days into
+    instants and back. `page_size` is the most records of a page.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        http: Http,
+        *,
+        read_only: bool,
+        plans: Sequence[str] = (),
+        write_fields: Sequence[str] = (),
+        account: str = "",
+        tenant: str = "",
+        portal_url: str = PORTAL_URL,
+        web_url: str = WEB_URL,
+        zone: tzinfo = UTC,
+        page_size: int = 200,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = name
+        self._http = http
+        self._read_only = read_only
+        self._scopes = tuple(dict.fromkeys(plans))
+        self._write_fields = tuple(write_fields)
+        self._account = account
+        self._tenant = tenant
+        self._zone = zone
+        self._page_size = page_size
+        self._graph = Graph(http, sleep=sleep)
+        self._writer = TaskWriter(self._graph, portal_url=portal_url, web_url=web_url, zone=zone, sleep=sleep)
+
+    def check(self) -> Identity:
+        """Proves that Graph answers and every declared plan can be seen; one that cannot is a finding."""
+        answer = self._http.request(
+            "GET", "/organization", params={"$select": "id,displayName"}, ok=(OK, FORBIDDEN, NOT_FOUND)
+        )
+        listed = answer.json.get("value", []) if answer.status == OK and isinstance(answer.json, dict) else []
+        tenant = str(listed[0].get("id") or "") if listed else ""
+        findings = [_finding(each) for each in self._reach()[1]]
+        if tenant and self._tenant and tenant != self._tenant:
+            text = f"the token belongs to tenant {tenant}, the configuration names {self._tenant}"
+            findings.append(Finding("error", "tenant", text, "Check auth.tenant and the app registration."))
+        return Identity(
+            account=self._account or "application",
+            tenant=tenant or self._tenant or self._http.base_url,
+            product="Microsoft 365 Planner",
+            server_time=_server_time(answer.headers),
+            findings=findings,
+        )
+
+    def describe(self, kind: str) -> Sequence[FieldInfo]:
+        """The fields of `task` (read) or `status_task` (written), and the labels' names in each plan."""
+        plans, _ = self._reach()
+        fields = [_plain_field(name) for name in PLAIN_FIELDS]
+        if kind == TASK:
+            fields += [
+                FieldInfo(name, name, "object", hint="Portico only reads it.") for name in _READ_FIELDS
+            ]
+        elif kind != STATUS_TASK:
+            raise _no_kind(kind)
+        fields += [_label(slot, plans) for slot in CATEGORIES]
+        return fields + [_choice(name, plans) for name in self._write_fields if "," in name]
+
+    def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
+        """Yields the tasks whose mark changed, plan by plan.
+
+        A plan that cannot be seen is a reject that says so, and makes the read incomplete.
+        """
+        if stream.kind != TASK:
+            raise _no_kind(stream.kind)
+        return self._pages(stream, cursor or {})
+
+    def census(self, stream: Stream) -> Census:
+        """The ids of all tasks that are work; neither ids nor count when part of the scope cannot be seen."""
+        if stream.kind != TASK:
+            raise _no_kind(stream.kind)
+        plans, hidden = self._graph.plans(stream.scope)
+        boards = [self._board(each) for each in plans]
+        if hidden or not all(board and board.whole for board in boards):
+            return Census()
+        ids: set[str] = set()
+        for board in boards:
+            if board:
+                referring = [each for each, task in board.tasks.items() if task.get("referenceCount")]
+                ours = {each for each, details in self._details(referring) if marked_for(details)}
+                ids |= board.tasks.keys() - ours
+        return Census(ids=frozenset(ids))
+
+    def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
+        """What each task shows; a status task that is nowhere is `exists=False`.
+
+        A hidden one exists without values: nothing proves it gone, and pushing says why.
+        """
+        return self._writer.look(targets)
+
+    def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
+        """Writes each patch under its ETags; creates a status task that is nowhere.
+
+        Of labels only the ones in the field's name are touched. After a 412 or 409 the task is read again,
+        and written if our fields are still what they were.
+        """
+        if self._read_only:
+            raise ReadOnly(f"{self.name} is read-only.", fix="Set safety.write to true for this connection.")
+        return self._outcomes(patches)
+
+    def close(self) -> None:
+        """Releases the sockets."""
+        self._http.close()
+
+    def _outcomes(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
+        for patch in patches:
+            try:
+                outcome = Outcome(patch, shown=self._writer.push(patch))
+            except (SkipRecord, OutcomeUnknown) as error:
+                outcome = Outcome(patch, error=error)
+            yield outcome
+
+    def _reach(self) -> tuple[list[Plan], list[Unreachable]]:
+        if not self._scopes:
+            self._graph.listing("/groups", params={"$top": "1", "$select": "id"})
+        plans: dict[str, Plan] = {}
+        hidden: list[Unreachable] = []
+        for scope in self._scopes:
+            found, missing = self._graph.plans(scope)
+            plans |= {plan.id: plan for plan in found}
+            hidden += missing
+        return list(plans.values()), hidden
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    def _pages(self, stream: Stream, cursor: Cursor) -> Iterator[Page]:
+        plans, hidden = self._plans(stream, cursor)
+        marks: dict[str, dict[str, str]] = (
+            {} if stream.full else {k: dict(v) for k, v in cursor.get("marks", {}).items()}
+        )
+        turns: dict[str, str] = dict(cursor.get("turns", {}))
+        named = (
+            {stream.scope: plans[0].id} if len(plans) == 1 and not stream.scope.startswith("group:") else {}
+        )
+        whole = True
+
+        def kept() -> Cursor:
+            return {
+                "marks": {plan: dict(each) for plan, each in marks.items()},
+                "turns": dict(turns),
+                "named": named,
+            }
+
+        for plan in plans:
+            board = self._board(plan)
+            if board is None:
+                hidden.append(Unreachable(plan.title, "its tasks are hidden from this account"))
+                continue
+            whole = whole and board.whole
+            known = marks.setdefault(plan.id, {})
+            due = self._due(board, known, turns)
+            for start in range(0, len(due), self._page_size):
+                records = list(self._changed(stream, board, due[start : start + self._page_size], known))
+                if records:
+                    yield Page(records, kept(), last=False, replaces=stream.full)
+            if board.whole:
+                marks[plan.id] = {task_id: mark for task_id, mark in known.items() if task_id in board.tasks}
+        rejects = [BadRow(each.scope, None, None, each.reason) for each in hidden]
+        yield Page(
+            (), kept(), last=True, complete=whole and not hidden, replaces=stream.full, rejects=rejects
+        )
+
+    def _plans(self, stream: Stream, cursor: Cursor) -> tuple[list[Plan], list[Unreachable]]:
+        """The plans of the scope; one found by its title before is read by id and must still bear it."""
+        if not stream.scope.strip():
+            raise StopConnection(
+                "A read of Planner needs a scope.", fix="Name a plan (id or title) or group:NAME."
+            )
+        known = cursor.get("named", {}).get(stream.scope)
+        plan = self._graph.plan(known) if known else None
+        if plan and stream.scope.strip() in (plan.id, plan.title.strip()):
+            return [plan], []
+        return self._graph.plans(stream.scope)
+
+    def _board(self, plan: Plan) -> _Board | None:
+        base = f"/planner/plans/{quote(plan.id)}"
+        buckets = self._graph.listing(f"{base}/buckets")
+        tasks = self._graph.listing(f"{base}/tasks")
+        if buckets is None or tasks is None:
+            return None
+        names = {str(each["id"]): str(each.get("name") or "") for each in buckets.items}
+        whole = buckets.whole and tasks.whole
+        return _Board(plan, {str(each["id"]): each for each in tasks.items}, names, whole)
+
+    def _due(self, board: _Board, known: Mapping[str, str], turns: dict[str, str]) -> list[str]:
+        """The tasks whose mark changed, then the next few of the others in turn."""
+        changed = [
+            each
+            for each, task in board.tasks.items()
+            if known.get(each, "").partition(" ")[0] != board.mark(task)
+        ]
+        rest = sorted(board.tasks.keys() - set(changed))
+        last = turns.get(board.plan.id, "")
+        turn = [*(each for each in rest if each > last), *(each for each in rest if each <= last)][
+            :BATCH_SIZE
+        ]
+        if turn:
+            turns[board.plan.id] = turn[-1]
+        return changed + turn
+
+    def _changed(
+        self, stream: Stream, board: _Board, ids: Sequence[str], known: dict[str, str]
+    ) -> Iterator[SourceRecord]:
+        """The records of `ids` that differ from what `known` marks, and notes their marks there."""
+        for task_id, details in self._details(ids):
+            mark = f"{board.mark(board.tasks[task_id])} {_digest(details.get('@odata.etag'))}"
+            if known.get(task_id) != mark and not marked_for(details):
+                yield self._record(stream, board, board.tasks[task_id], details)
+            known[task_id] = mark
+
+    def _details(self, ids: Sequence[str]) -> Iterator[tuple[str, Json]]:
+        """The details of tasks; one that vanished since it was listed is left out."""
+        paths = {f"/planner/tasks/{quote(each)}/details": each for each in ids}
+        for path, details in self._graph.many(list(paths)):
+            if details:
+                yield paths[path], details
+
+    def _record(self, stream: Stream, board: _Board, task: Json, details: Json) -> SourceRecord:
+        bucket = str(task.get("bucketId") or "")
+        body = {
+            **_bare(task),
+            "details": _bare(details),
+            "plan": {"id": board.plan.id, "title": board.plan.title},
+            "bucket": {"id": bucket, "name": board.buckets.get(bucket)} if bucket else None,
+            "labels": board.labels(task),
+        }
+        return SourceRecord(
+            id=str(task["id"]),
+            body=body,
+            key=str(task.get("title") or "") or None,
+            url=self._writer.url(task),
+            version=f"{task.get('@odata.etag')} {details.get('@odata.etag')}",
+            created_at=instant(task.get("createdDateTime")),
+            owned={name: shown(name, task, details, self._zone) for name in stream.owned},
+        )
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=6).hexdigest()
+
+
+def _bare(record: Json) -> Json:
+    return {name: value for name, value in record.items() if not name.startswith("@odata.")}
+
+
+def _no_kind(kind: str) -> StopConnection:
+    return StopConnection(
+        f"Planner has no kind {kind!r}.", fix="Read `task`; write to the project's status task."
+    )
+
+
+def _finding(hidden: Unreachable) -> Finding:
+    fix = "Check the name; add the account to the group, or read a premium plan's project another way."
+    return Finding("error", f"plan {hidden.scope}", hidden.reason, fix)
+
+
+def _plain_field(name: str) -> FieldInfo:
+    kind = "number" if name in NUMBERS else "day" if name in DAYS else "text"
+    return FieldInfo(name, name, kind, writable=True, required=name == "title")
+
+
+def _label(slot: str, plans: Sequence[Plan]) -> FieldInfo:
+    named = [f"{plan.labels[slot]} ({plan.title})" for plan in plans if slot in plan.labels]
+    return FieldInfo(CHOICE + slot, "; ".join(named) or "unnamed label", "choice", (slot,), writable=True)
+
+
+def _choice(name: str, plans: Sequence[Plan]) -> FieldInfo:
+    slots = choices(name)
+    bare = [f"{slot} in {plan.title}" for plan in plans for slot in slots if slot not in plan.labels]
+    texts = [plan.labels.get(slot, slot) for plan in plans[:1] for slot in slots] or list(slots)
+    hint = f"Name these labels in Planner: {', '.join(bare)}." if bare else ""
+    return FieldInfo(name, " / ".join(texts), "choice", slots, writable=True, hint=hint)
+
+
+def _server_time(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,144 @@
+"""Numbers out of source values: strict, exact, never through a binary float."""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from mapping.bad_value import BadValueError
+
+CENT = Decimal("0.01")
+MAX_DIGITS = 15
+"""Digits before the point: what a ledger can hold and 64-bit minor units too."""
+
+_SYMBOLS = "$€£¥"
+_AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+_CODE = re.compile(r"([A-Z]{3})\s*(?=[-(0-9$.])|(?<=[0-9).-])\s*([A-Z]{3})")
+_SIDE = re.compile(r"\s*(CR|DR)\.?", re.IGNORECASE)
+_CLOCK = re.compile(r"1970-01-(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
+
+
+def _exact(value: Any) -> Decimal | None:
+    """A number that already is one, as Decimal; None for anything else."""
+    if isinstance(value, bool):
+        raise BadValueError("true or false where a number belongs")
+    if isinstance(value, int | Decimal):
+        found = Decimal(value)
+    elif isinstance(value, float):
+        found = Decimal(repr(value))
+    else:
+        return None
+    if not found.is_finite():
+        raise BadValueError("not a finite number")
+    return found
+
+
+def _bounded(value: Decimal) -> Decimal:
+    if value and value.adjusted() >= MAX_DIGITS:
+        raise BadValueError(f"more than {MAX_DIGITS} digits")
+    return value + Decimal(0) if value else Decimal(0)
+
+
+def number(value: Any) -> Decimal:
+    """A plain decimal number."""
+    found = _exact(value)
+    if found is None:
+        if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
+            raise BadValueError("not a number")
+        found = Decimal(value.strip())
+    return _bounded(found)
+
+
+def integer(value: Any) -> int:
+    """A whole number."""
+    found = number(value)
+    if found != found.to_integral_value():
+        raise BadValueError("not a whole number")
+    return int(found)
+
+
+def amount(value: Any, currency: str) -> Decimal:
+    """An amount of money, in `currency`, to the cent.
+
+    Understands `1,234.50`, `$1,234.50`, `(1,234.50)`, `1,234.50-`, `1,234.50 CR` (negative) and `DR`, and the
+    currency's own code. Another currency, a comma that groups no thousands, or a fraction of a cent is refused.
+    """
+    found = _exact(value)
+    if found is not None:
+        cents = found.quantize(CENT, ROUND_HALF_EVEN) if abs(found) < Decimal(10) ** MAX_DIGITS else found
+        noise = isinstance(value, float) and abs(found - cents) < Decimal("0.000001")
+        return _cents(cents if noise else found)
+    if not isinstance(value, str):
+        raise BadValueError("not an amount")
+    return _cents(_amount_text(value.replace("\u2212", "-").replace("\u00a0", " ").strip(), currency))
+
+
+def _amount_text(text: str, currency: str) -> Decimal:
+    code = _CODE.search(text)
+    if code and (code[1] or code[2]) != currency:
+        raise BadValueError(f"an amount in {code[1] or code[2]}, not in {currency}")
+    text = (text[: code.start()] + text[code.end() :] if code else text).strip()
+    signs = 0
+    if side := _SIDE.search(text):
+        if side.end() != len(text):
+            raise BadValueError("not an amount")
+        text, signs = text[: side.start()].strip(), int(side[1].upper() == "CR")
+    if text.startswith("(") and text.endswith(")"):
+        text, signs = text[1:-1].strip(), signs + 1
+    if text.endswith("-"):
+        text, signs = text[:-1].strip(), signs + 1
+    symbols = 0
+    while text[:1] and text[0] in f"+-{_SYMBOLS}":
+        signs += text[0] == "-"
+        symbols += text[0] != "-"
+        text = text[1:].strip()
+    if text[-1:] and text[-1] in _SYMBOLS:
+        text, symbols = text[:-1].strip(), symbols + 1
+    if signs > 1 or symbols > 1 or not _AMOUNT.fullmatch(text):
+        raise BadValueError("not an amount")
+    found = Decimal(text.replace(",", ""))
+    return -found if signs else found
+
+
+def _cents(value: Decimal) -> Decimal:
+    value = _bounded(value)
+    if value != value.quantize(CENT):
+        raise BadValueError("a fraction of a cent")
+    return value.quantize(CENT)
+
+
+def share(value: Any) -> Decimal:
+    """A share from 0 to 1: `0.45`, or `45%`. A bare `45` is refused: its rule says `convert: percent`."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return percent(value)
+    found = number(value)
+    if not 0 <= found <= 1:
+        raise BadValueError("not between 0 and 1 (percentages need convert: percent)")
+    return found
+
+
+def percent(value: Any) -> Decimal:
+    """A share from percentage points: `45` or `45%` is 0.45."""
+    found = number(value.strip().removesuffix("%") if isinstance(value, str) else value)
+    if not 0 <= found <= 100:  # noqa: PLR2004 - a hundred per cent
+        raise BadValueError("not between 0 and 100 per cent")
+    return found.scaleb(-2)
+
+
+def hours(value: Any) -> Decimal:
+    """Hours to four places, from seconds (Jira) or a duration counted as a time since 1970 (ServiceNow)."""
+    if isinstance(value, str) and (found := _CLOCK.fullmatch(value.strip())):
+        day, hour, minute, second = (int(part) for part in found.groups())
+        seconds = Decimal(((day - 1) * 24 + hour) * 3600 + minute * 60 + second)
+    else:
+        seconds = number(value)
+    return (seconds / 3600).quantize(Decimal("0.0001"))
+
+
+def period(value: Any) -> str:
+    """An accounting period `000` to `016`, from `1`, `01`, `P01`, `001` or a number."""
+    text = value.strip().upper().removeprefix("P") if isinstance(value, str) else value
+    found = integer(text)
+    if not 0 <= found <= 16:  # noqa: PLR2004 - 12 months and the closing periods
+        raise BadValueError("not a period from 000 to 016")
+    return f"{found:03d}"

@@ -1,0 +1,311 @@
+"""The PROJECT object of the report document, JSON-ready.
+
+Money is a decimal string, a share or an index a number, a day and an instant ISO text, unknown null.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from portfolio import gates as stage
+from portfolio.budget import Budget
+from portfolio.dimensions import stale_reason
+from portfolio.earned_value import EarnedValue
+from portfolio.facts import Condition, Facts, Money, Source
+from portfolio.gates import GateResult, Tailored
+from portfolio.shown import amount, day, instant, number
+from portfolio.status import Input, Verdict
+from portfolio.tickets import TicketCounts, age, is_breached, is_open
+
+_WORK = ("todo", "in_progress", "done", "cancelled", "blocked", "overdue")
+_AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
+_VALUES = (
+    "bac",
+    "pv",
+    "ev",
+    "ac",
+    "cv",
+    "sv",
+    "eac",
+    "etc",
+    "vac",
+    "eac_budget_rate",
+    "eac_cpi_spi",
+    "eac_bottom_up",
+)
+_INDICES = ("cpi", "spi", "tcpi", "tcpi_eac", "earned_schedule", "sv_t", "spi_t", "ieac_t")
+
+
+def cents(value: Decimal | None) -> Decimal | None:
+    """Money rounded half up to two places."""
+    return None if value is None else value.quantize(Decimal("0.01"), ROUND_HALF_UP) + 0
+
+
+def project(
+    facts: Facts,
+    *,
+    now: datetime,
+    verdicts: Mapping[str, Verdict],
+    finish: date | None,
+    late: int | None,
+    complete: Decimal | None,
+    fiscal_year: int | None,
+    cost: Budget,
+    value: EarnedValue,
+    gated: Sequence[GateResult],
+    tailored: Sequence[Tailored],
+    tickets: TicketCounts,
+    duties: Sequence[Mapping[str, Any]],
+    report_every_days: int,
+    today: date,
+) -> dict[str, Any]:
+    """One project's object.
+
+    Beyond the interface it carries what reports show: lists of gates, milestones, lines, records.
+    """
+    here, after = stage.current(gated), stage.following(gated)
+    return {
+        "key": facts.key,
+        "name": facts.name,
+        "department": facts.department,
+        "manager": facts.manager,
+        "state": facts.state,
+        "stage": facts.stage,
+        "description": facts.description,
+        "program": facts.program,
+        "sponsor": facts.sponsor,
+        "priority": facts.priority,
+        "tier": facts.tier,
+        "status": {
+            name: _verdict(verdicts[name]) for name in ("overall", "schedule", "cost", "scope", "quality")
+        },
+        "schedule": {
+            "start_planned": day(facts.start_planned),
+            "finish_planned": day(facts.finish_planned),
+            "start_baseline": day(facts.start_baseline),
+            "finish_baseline": day(facts.finish_baseline),
+            "start_actual": day(facts.start_actual),
+            "finish_actual": day(facts.finish_actual),
+            "finish_forecast": day(finish),
+            "variance_days": late,
+            "percent_complete": number(complete),
+        },
+        "cost": {
+            "fiscal_year": fiscal_year,
+            **{name: amount(getattr(cost, name)) for name in _AMOUNTS},
+            "available": amount(cost.available),
+            "variance": amount(cost.variance),
+            "variance_share": number(cost.variance_share),
+        },
+        "earned_value": {
+            **{name: amount(getattr(value, name)) for name in _VALUES},
+            **{name: number(getattr(value, name)) for name in _INDICES},
+            "method": value.method,
+            "reasons": dict(value.reasons),
+        },
+        "gate": {
+            "current": here.gate if here else None,
+            "name": here.name if here else None,
+            "status": here.status if here else None,
+            "due_on": day(here.due_on) if here else None,
+            "next": after.gate if after else None,
+        },
+        "gates": [gate(facts.key, each) for each in gated],
+        "tailored": [
+            {"gate": each.gate, "criterion": each.criterion, "because": each.because} for each in tailored
+        ],
+        "milestones": [
+            {
+                "name": each.name,
+                "baseline_on": day(each.baseline_on),
+                "planned_on": day(each.planned_on),
+                "forecast_on": day(each.forecast_on),
+                "achieved_on": day(each.achieved_on),
+            }
+            for each in facts.milestones
+        ],
+        "work": _work(facts),
+        "tickets": _tickets(facts, now),
+        "ticket_counts": _counts(tickets),
+        **_records(facts),
+        "budget_lines": [_line(line) for line in facts.money],
+        "obligations": [dict(duty) for duty in duties],
+        "compliance": _compliance(facts, gated, report_every_days, today),
+        "status_report": _report(facts),
+        "links": [_source(each) for each in facts.links],
+        "narrative": facts.report.text if facts.report else None,
+    }
+
+
+def gate(project_key: str, result: GateResult) -> dict[str, Any]:
+    """A gate as `portico gates --json` and the `gate` entity show it."""
+    return {
+        "project": project_key,
+        "gate": result.gate,
+        "name": result.name,
+        "position": result.position,
+        "status": result.status,
+        "due_on": day(result.due_on),
+        "decision": result.decision,
+        "decided_on": day(result.decided_on),
+        "decided_by": result.decided_by,
+        "note": result.note,
+        "criteria": [
+            {
+                "criterion": each.criterion,
+                "met": each.met,
+                "because": each.because,
+                "unconfirmed": each.unconfirmed,
+            }
+            for each in result.criteria
+        ],
+        "conditions": [_condition(each) for each in result.conditions],
+        "unconfirmed": result.unconfirmed,
+    }
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {"text": condition.text, "due_on": day(condition.due_on), "met_on": day(condition.met_on)}
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    override = verdict.override
+    return {
+        "value": verdict.value,
+        "declared": verdict.declared,
+        "computed": verdict.computed,
+        "rule": verdict.rule,
+        "inputs": {name: _input(value) for name, value in verdict.inputs.items()},
+        "threshold": {name: _input(value) for name, value in verdict.threshold.items()},
+        "because": verdict.because,
+        "since": None,
+        "sources": [_source(each) for each in verdict.sources],
+        "turn_green": verdict.turn_green,
+        "override": f"{override.value} until {override.until} by {override.by}: {override.why}"
+        if override
+        else None,
+    }
+
+
+def _input(value: Input) -> str | float | int | None:
+    if isinstance(value, Decimal):
+        return number(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {"connection": source.connection, "external_key": source.external_key, "url": source.url}
+
+
+def _work(facts: Facts) -> dict[str, int | None]:
+    known = None if stale_reason(facts, "work_item") else facts.work
+    return {name: getattr(known, name) if known else None for name in _WORK}
+
+
+def _tickets(facts: Facts, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": each.number,
+            "type": each.type,
+            "title": each.title,
+            "priority": each.priority,
+            "state_category": each.state_category,
+            "opened_at": instant(each.opened_at),
+            "due_at": instant(each.due_at),
+            "resolved_at": instant(each.resolved_at),
+            "breached": is_breached(each, now),
+            "age_days": length.days if is_open(each) and (length := age(each, now)) is not None else None,
+            "escalation": each.escalation,
+            "source": _source(each.source),
+        }
+        for each in facts.tickets
+    ]
+
+
+def _counts(counts: TicketCounts) -> dict[str, Any]:
+    return {
+        "open": counts.open,
+        "breached": counts.breached,
+        "by_priority": counts.by_priority,
+        "by_type": counts.by_type,
+        "by_age": counts.by_age,
+        "by_escalation": counts.by_escalation,
+        "oldest_days": counts.oldest_days,
+    }
+
+
+def _records(facts: Facts) -> dict[str, Any]:
+    return {
+        "risks": [
+            {
+                "type": each.type,
+                "title": each.title,
+                "score": number(each.score),
+                "state": each.state,
+                "owner": each.owner,
+                "due_on": day(each.due_on),
+                "open": each.open,
+                "source": _source(each.source),
+            }
+            for each in facts.risks
+        ],
+        "outages": [
+            {
+                "service": each.service,
+                "type": each.type,
+                "began_at": instant(each.began_at),
+                "ended_at": instant(each.ended_at),
+                "cause": each.cause,
+                "source": _source(each.source),
+            }
+            for each in facts.outages
+        ],
+        "deliverables": [
+            {
+                "type": each.type,
+                "title": each.title,
+                "state": each.state,
+                "approved_by": each.approved_by,
+                "approved_at": instant(each.approved_at),
+                "source": _source(each.source),
+            }
+            for each in facts.deliverables
+        ],
+    }
+
+
+def _line(line: Money) -> dict[str, Any]:
+    return {
+        "budget_code": line.budget_code,
+        "fund": line.fund,
+        "cost_center": line.cost_center,
+        "account": line.account,
+        "fiscal_year": line.fiscal_year,
+        "period": line.period,
+        "currency": line.currency,
+        **{name: amount(getattr(line, name)) for name in _AMOUNTS},
+        "share": number(line.share),
+    }
+
+
+def _report(facts: Facts) -> dict[str, Any] | None:
+    report = facts.report
+    if report is None:
+        return None
+    words = {
+        name: getattr(report, name)
+        for name in ("by", "overall", "schedule", "cost", "scope", "quality", "text")
+    }
+    return {"reported_on": day(report.reported_on), **words}
+
+
+def _compliance(
+    facts: Facts, gated: Sequence[GateResult], report_every_days: int, today: date
+) -> dict[str, bool]:
+    reported = facts.report.reported_on if facts.report else None
+    return {
+        "report_on_time": reported is not None and (today - reported).days <= report_every_days,
+        "data_fresh": not facts.stale,
+        "gates_kept": not stage.skipped(gated) and all(each.status != "overdue" for each in gated),
+    }

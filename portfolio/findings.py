@@ -1,0 +1,215 @@
+"""What a manager must look at: exceptions, the duties that thresholds opened, the corrective action."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from config.presets import StatusRules
+from portfolio import gates as stage
+from portfolio.budget import Budget
+from portfolio.dimensions import cost_ratio, finish_expected, schedule_ratio, stale_reason
+from portfolio.earned_value import EarnedValue
+from portfolio.facts import Facts
+from portfolio.gates import GateResult
+from portfolio.shown import days, instant, percent
+from portfolio.status import RANK, Verdict
+from portfolio.tickets import TicketCounts
+
+Found = tuple[str, str, str, date | str | None, str]
+"""Kind, severity (high, medium, low), text, since, because."""
+
+
+def exceptions(
+    facts: Facts,
+    *,
+    today: date,
+    verdicts: Mapping[str, Verdict],
+    gated: Sequence[GateResult],
+    tickets: TicketCounts,
+    value: EarnedValue,
+    budget: Budget,
+    rules: StatusRules,
+) -> list[dict[str, Any]]:
+    """Every exception of the project: `{project, kind, severity, text, since, because}`, JSON-ready."""
+    found = [
+        *_colours(facts, verdicts),
+        *_gates(gated),
+        *_delivery(facts, today),
+        *_service(facts, tickets),
+        *_data(facts, today, value, budget),
+        *(
+            ("obligation", "high", f"{duty['duty']} is due.", None, str(duty["because"]))
+            for duty in obligations(facts, rules, budget)
+        ),
+    ]
+    return [
+        {
+            "project": facts.key,
+            "kind": kind,
+            "severity": severity,
+            "text": text,
+            "since": since.isoformat() if isinstance(since, date) else since,
+            "because": because,
+        }
+        for kind, severity, text, since, because in found
+    ]
+
+
+def obligations(facts: Facts, rules: StatusRules, budget: Budget) -> list[dict[str, Any]]:
+    """Duties whose threshold is reached: `{dimension, duty, due_days, source, because}`.
+
+    The clock is the caller's to start.
+    """
+    schedule = None if stale_reason(facts, "project") else schedule_ratio(facts, facts.finish_baseline)
+    ratios = {"schedule": schedule, "cost": cost_ratio(budget)}
+    opened = []
+    for duty in rules.obligations:
+        ratio = ratios[duty.dimension]
+        if ratio is None:
+            continue
+        reached = abs(ratio.numerator) if duty.either_way else ratio.numerator
+        if reached < duty.at_least * ratio.denominator:
+            continue
+        begins = f"the duty begins at {percent(duty.at_least)}"
+        because = f"The {duty.dimension} variance is {percent(ratio.value)}; {begins}."
+        row = {
+            "dimension": duty.dimension,
+            "duty": duty.duty,
+            "due_days": duty.due_days,
+            "source": duty.source,
+        }
+        opened.append({**row, "because": because})
+    return opened
+
+
+def corrective_action(facts: Facts) -> str | None:
+    """The open action that is due first, with owner and day."""
+    standing = [each for each in facts.risks if each.type == "action" and each.open]
+    if not standing:
+        return None
+    first = min(standing, key=lambda each: (each.due_on is None, each.due_on or date.max, each.title))
+    owner = f" ({first.owner})" if first.owner else ""
+    due = f", due {first.due_on}" if first.due_on else ""
+    return f"{first.title}{owner}{due}"
+
+
+def _colours(facts: Facts, verdicts: Mapping[str, Verdict]) -> Iterator[Found]:
+    reported_on = facts.report.reported_on if facts.report else None
+    for name, verdict in verdicts.items():
+        if name != "overall" and verdict.value == "red":
+            yield "red", "high", f"{name.capitalize()} is red.", None, verdict.because
+        declared = verdict.declared
+        if (
+            declared
+            and declared in RANK
+            and verdict.computed in RANK
+            and RANK[declared] < RANK[verdict.computed]
+        ):
+            severity = "high" if verdict.computed == "red" else "medium"
+            text = f"{name.capitalize()} is declared {declared} and computed {verdict.computed}."
+            yield "watermelon", severity, text, reported_on, verdict.because
+
+
+def _gates(gated: Sequence[GateResult]) -> Iterator[Found]:
+    late = [each for each in gated if each.status == "overdue"]
+    if late:
+        first = late[0]
+        more = f" {len(late) - 1} later gates are overdue too." if len(late) > 1 else ""
+        unmet = " ".join(each.because for each in first.criteria if not each.met)
+        text = f"Gate {first.gate} {first.name} is overdue.{more}"
+        yield (
+            "overdue_gate",
+            "high",
+            text,
+            first.due_on,
+            unmet or "All criteria are met; a decision is missing.",
+        )
+    for each in gated:
+        if each.decision in stage.PASSED and each.lapsed:
+            conditions = "; ".join(f"{one.text} (due {one.due_on})" for one in each.lapsed)
+            text = f"Gate {each.gate} {each.name} is open again: a condition is past its day."
+            yield "condition_overdue", "high", text, each.lapsed[0].due_on, conditions
+        elif each.decision in stage.PASSED and not each.passed:
+            text = f"Gate {each.gate} {each.name} is {each.decision} with {len(each.unmet)} criteria unmet."
+            yield "unmet_approval", "medium", text, each.decided_on, "; ".join(each.unmet)
+        elif each.decision in ("rejected", "deferred"):
+            yield (
+                "gate_held",
+                "medium",
+                f"Gate {each.gate} {each.name} is {each.decision}.",
+                each.decided_on,
+                each.note or "",
+            )
+    for each in stage.skipped(gated):
+        yield (
+            "skipped_gate",
+            "medium",
+            f"Gate {each.gate} {each.name} was skipped.",
+            each.due_on,
+            "A later gate is passed.",
+        )
+
+
+def _delivery(facts: Facts, today: date) -> Iterator[Found]:
+    work = facts.work
+    if work and work.blocked:
+        keys = ", ".join(source.external_key for source in work.blocked_sources)
+        yield "blocked", "medium", f"{work.blocked} work items are blocked.", None, keys
+    if work and work.overdue:
+        keys = ", ".join(source.external_key for source in work.overdue_sources)
+        yield "overdue_work", "low", f"{work.overdue} work items are overdue.", work.oldest_overdue_on, keys
+    finish = finish_expected(facts)
+    if finish and finish < today and facts.finish_actual is None:
+        late = days((today - finish).days)
+        text = f"The forecast finish {finish} has passed and the project has not finished."
+        yield "forecast_past", "medium", text, finish, f"It passed {late} ago."
+    for risk in facts.risks:
+        if risk.open and risk.due_on and risk.due_on < today:
+            text = f"The {risk.type} {risk.title} is past its day."
+            yield "overdue_risk", "medium", text, risk.due_on, f"Owner: {risk.owner or 'nobody'}."
+
+
+def _service(facts: Facts, tickets: TicketCounts) -> Iterator[Found]:
+    if tickets.breached:
+        keys = ", ".join(source.external_key for source in tickets.breached_sources)
+        yield (
+            "breached_tickets",
+            "medium",
+            f"{tickets.breached} open tickets are past their clock.",
+            None,
+            keys,
+        )
+    for outage in facts.outages:
+        if outage.ended_at is None and outage.type != "planned":
+            text = f"{(outage.type or 'outage').capitalize()} of {outage.service or 'a service'} goes on."
+            yield (
+                "open_outage",
+                "high",
+                text,
+                instant(outage.began_at),
+                outage.cause or "The cause is not known.",
+            )
+
+
+def _data(facts: Facts, today: date, value: EarnedValue, budget: Budget) -> Iterator[Found]:
+    names = sorted({name for connections in facts.stale.values() for name in connections})
+    if names:
+        fed = ", ".join(sorted(facts.stale))
+        text = f"{', '.join(names)} is past its age limit."
+        yield "stale", "medium", text, None, f"What it feeds is unknown here: {fed}."
+    for override in facts.overrides:
+        if override.until < today:
+            text = f"The override of {override.dimension} to {override.value} has expired."
+            yield "expired_override", "low", text, override.until, f"{override.by}: {override.why}"
+    for finding in value.findings:
+        yield "data_quality", "low", finding, None, "Earned value."
+    forecast = budget.forecast if budget.forecast is not None else budget.actual
+    if budget.revised_budget == 0 and forecast is not None and forecast > Decimal(0):
+        yield (
+            "unbudgeted",
+            "high",
+            "Money is spent or forecast without a budget.",
+            None,
+            "The revised budget is zero.",
+        )

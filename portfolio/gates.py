@@ -1,0 +1,298 @@
+"""Stage gates: a pack's criteria against the facts, and what a recorded decision makes of them.
+
+No evidence, no pass: a criterion that nothing shows is unmet. A decision is always recorded; `approved` with
+unmet criteria is shown `in_progress` until they are met, waived or made conditions. A condition that is past
+its day and not met reopens the gate. `overdue` replaces only not_started, in_progress and ready of a gate
+that nobody has decided.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from config.presets import Criterion, Gate, GatePack
+from portfolio.facts import Condition, Decision, Deliverable, Facts, Milestone
+
+PASSED = ("approved", "approved_with_conditions", "waived")
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionResult:
+    """Whether a criterion is met, and the evidence or what is missing."""
+
+    criterion: str
+    met: bool
+    because: str
+    unconfirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate of one project.
+
+    `unmet` and `lapsed` are why an approval does not hold: criteria, and conditions past their day.
+    """
+
+    gate: str
+    name: str
+    position: int
+    status: str
+    due_on: date | None
+    decided_on: date | None
+    decided_by: str | None
+    note: str | None
+    criteria: tuple[CriterionResult, ...]
+    conditions: tuple[Condition, ...] = ()
+    decision: str | None = None
+    unmet: tuple[str, ...] = ()
+    lapsed: tuple[Condition, ...] = ()
+    unconfirmed: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """True where the project may go on: approved, approved with conditions, or waived."""
+        return self.status in PASSED
+
+
+@dataclass(frozen=True, slots=True)
+class Tailored:
+    """A gate or criterion that the pack does not ask of this project's tier."""
+
+    gate: str
+    criterion: str | None
+    because: str
+
+
+def judge_gates(
+    facts: Facts, pack: GatePack, metrics: Mapping[str, Decimal | None], today: date
+) -> list[GateResult]:
+    """Every gate of the pack that this project's tier is asked, in order.
+
+    `metrics` are the figures that criteria may name.
+    """
+    return [
+        _gate(gate, position, facts, metrics, today)
+        for position, gate in enumerate(pack.gates)
+        if _applies(gate.tiers, facts.tier)
+    ]
+
+
+def tailoring(facts: Facts, pack: GatePack) -> list[Tailored]:
+    """What is not asked of this project because of its tier. A project without a tier is asked everything."""
+    left_out = []
+    for gate in pack.gates:
+        if not _applies(gate.tiers, facts.tier):
+            left_out.append(Tailored(gate.key, None, _tier_reason(gate.tiers, facts.tier)))
+            continue
+        left_out += [
+            Tailored(gate.key, criterion.key, _tier_reason(criterion.tiers, facts.tier))
+            for criterion in gate.criteria
+            if not _applies(criterion.tiers, facts.tier)
+        ]
+    return left_out
+
+
+def current(gates: Sequence[GateResult]) -> GateResult | None:
+    """The first gate that is not passed; the last one when all are."""
+    return next((gate for gate in gates if not gate.passed), gates[-1] if gates else None)
+
+
+def following(gates: Sequence[GateResult]) -> GateResult | None:
+    """The gate after the current one, or None."""
+    here = current(gates)
+    return next((gate for gate in gates if here and gate.position > here.position), None)
+
+
+def skipped(gates: Sequence[GateResult]) -> list[GateResult]:
+    """Gates that are not passed although a later one is."""
+    last = max((gate.position for gate in gates if gate.passed), default=-1)
+    return [gate for gate in gates if gate.position < last and not gate.passed]
+
+
+def due_on(gate: Gate, facts: Facts) -> date | None:
+    """When a gate is due: the day of its milestone, else its place in the schedule that the pack gives.
+
+    A milestone's day is the planned, else the baseline, else the forecast one. The milestone is the one named
+    after the gate: its key or its name, or starting with its key (`G3 Procurement`). The pack's place is a
+    share of the days from planned start to planned finish, or a number of days after the finish; baseline
+    dates stand in for missing planned ones.
+    """
+    milestone = next((each for each in facts.milestones if _named_after(each, gate)), None)
+    if milestone:
+        return milestone.planned_on or milestone.baseline_on or milestone.forecast_on
+    finish = facts.finish_planned or facts.finish_baseline
+    if gate.after_finish is not None:
+        ended = facts.finish_actual or finish
+        return ended + timedelta(days=gate.after_finish) if ended else None
+    start = facts.start_planned or facts.start_baseline
+    if gate.at is None or start is None or finish is None or finish < start:
+        return None
+    return start + timedelta(days=int(gate.at * (finish - start).days))
+
+
+def _named_after(milestone: Milestone, gate: Gate) -> bool:
+    name, key = milestone.name.strip().casefold(), gate.key.casefold()
+    rest = name.removeprefix(key)
+    starts_with_key = rest != name and (not rest or not (rest[0].isalnum()))
+    return starts_with_key or name in (gate.name.casefold(), f"gate {key}", f"gate {key.removeprefix('g')}")
+
+
+def _gate(
+    gate: Gate, position: int, facts: Facts, metrics: Mapping[str, Decimal | None], today: date
+) -> GateResult:
+    asked = [criterion for criterion in gate.criteria if _applies(criterion.tiers, facts.tier)]
+    results = tuple(_check(criterion, facts, metrics) for criterion in asked)
+    unmet = tuple(result.criterion for result in results if not result.met)
+    due = due_on(gate, facts)
+    decision = _newest(facts.decisions, gate.key)
+    conditions = decision.conditions if decision else ()
+    lapsed = tuple(each for each in conditions if _has_lapsed(each, today))
+    return GateResult(
+        gate=gate.key,
+        name=gate.name,
+        position=position,
+        status=_status(decision, results, unmet, lapsed, due, today),
+        due_on=due,
+        decided_on=decision.decided_on if decision else None,
+        decided_by=decision.decided_by if decision else None,
+        note=decision.note if decision else None,
+        criteria=results,
+        conditions=conditions,
+        decision=decision.decision if decision else None,
+        unmet=unmet,
+        lapsed=lapsed,
+        unconfirmed=gate.unconfirmed,
+    )
+
+
+def _status(
+    decision: Decision | None,
+    results: Sequence[CriterionResult],
+    unmet: Sequence[str],
+    lapsed: Sequence[Condition],
+    due: date | None,
+    today: date,
+) -> str:
+    if decision is None:
+        return "overdue" if due is not None and due < today else _progress(results, unmet)
+    if decision.decision not in PASSED:
+        return decision.decision
+    if lapsed:
+        return "in_progress"
+    conditional = decision.decision == "approved_with_conditions" and decision.conditions
+    if unmet and decision.decision != "waived" and not conditional:
+        return "in_progress"
+    return decision.decision
+
+
+def _progress(results: Sequence[CriterionResult], unmet: Sequence[str]) -> str:
+    if results and not unmet:
+        return "ready"
+    return "in_progress" if len(unmet) < len(results) else "not_started"
+
+
+def _has_lapsed(condition: Condition, today: date) -> bool:
+    return condition.met_on is None and condition.due_on is not None and condition.due_on < today
+
+
+def _newest(decisions: Sequence[Decision], gate: str) -> Decision | None:
+    mine = [decision for decision in decisions if decision.gate.casefold() == gate.casefold()]
+    newest = max((decision.decided_on for decision in mine), default=None)
+    return next((decision for decision in reversed(mine) if decision.decided_on == newest), None)
+
+
+def _applies(tiers: Sequence[str], tier: str | None) -> bool:
+    return not tiers or tier is None or tier.casefold() in {each.casefold() for each in tiers}
+
+
+def _tier_reason(tiers: Sequence[str], tier: str | None) -> str:
+    return f"Asked of {' and '.join(tiers)} projects; this one is {tier}."
+
+
+def _check(criterion: Criterion, facts: Facts, metrics: Mapping[str, Decimal | None]) -> CriterionResult:
+    checks = {
+        "deliverable": lambda: _deliverable(criterion, facts),
+        "approval": lambda: _approval(criterion, facts),
+        "metric": lambda: _metric(criterion, metrics),
+        "field": lambda: _field(criterion, facts),
+        "milestone": lambda: _milestone(criterion, facts),
+        "attestation": lambda: _attestation(criterion, facts),
+    }
+    met, because = checks[criterion.kind]()
+    return CriterionResult(criterion.text, met, because, criterion.unconfirmed)
+
+
+def _deliverable(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+    found = _of_type(facts, criterion.type)
+    if not found:
+        return False, f"There is no {_words(criterion.type)}."
+    good = next((each for each in found if each.state in criterion.states), None)
+    if good:
+        return True, f"{good.source.external_key} is {good.state}."
+    return False, f"{found[0].source.external_key} is {found[0].state}, not {' or '.join(criterion.states)}."
+
+
+def _approval(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+    found = _of_type(facts, criterion.type)
+    if not found:
+        return False, f"There is no {_words(criterion.type)}."
+    good = next((each for each in found if each.state == "approved" and each.approved_by), None)
+    if good:
+        when = f" on {good.approved_at:%Y-%m-%d}" if good.approved_at else ""
+        return True, f"{good.source.external_key} was approved by {good.approved_by}{when}."
+    return False, f"{found[0].source.external_key} is {found[0].state}, with no named approval."
+
+
+def _metric(criterion: Criterion, metrics: Mapping[str, Decimal | None]) -> tuple[bool, str]:
+    name = _words(criterion.metric)
+    value = metrics.get(criterion.metric or "")
+    if value is None:
+        return False, f"The {name} is unknown."
+    if criterion.at_least is not None and value < criterion.at_least:
+        return False, f"The {name} is {value:f}, below {criterion.at_least}."
+    if criterion.at_most is not None and value > criterion.at_most:
+        return False, f"The {name} is {value:f}, above {criterion.at_most}."
+    return True, f"The {name} is {value:f}."
+
+
+def _field(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+    value = getattr(facts, criterion.field or "")
+    name = _words(criterion.field)
+    if value is None or value in ("", ()):
+        return False, f"The project's {name} is empty."
+    shown = ", ".join(value) if isinstance(value, tuple) else value
+    return (
+        True,
+        f"The project's {name} is filled." if name == "description" else f"The project's {name} is {shown}.",
+    )
+
+
+def _milestone(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+    wanted = (criterion.milestone or "").casefold()
+    found = [each for each in facts.milestones if each.name.strip().casefold() == wanted]
+    if not found:
+        return False, f"There is no milestone {criterion.milestone}."
+    achieved = next((each.achieved_on for each in found if each.achieved_on), None)
+    if achieved is None:
+        return False, f"The milestone {criterion.milestone} is not achieved."
+    return True, f"The milestone {criterion.milestone} was achieved on {achieved}."
+
+
+def _attestation(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+    wanted = (criterion.decision or "").casefold()
+    found = [
+        each for each in facts.risks if each.type == "decision" and each.title.strip().casefold() == wanted
+    ]
+    if not found:
+        return False, f"The log holds no decision titled {criterion.decision}."
+    return True, f"{found[0].source.external_key} records the decision {criterion.decision}."
+
+
+def _of_type(facts: Facts, type_: str | None) -> list[Deliverable]:
+    wanted = _words(type_)
+    return [each for each in facts.deliverables if _words(each.type) == wanted]
+
+
+def _words(name: str | None) -> str:
+    return (name or "").replace("_", " ").replace("-", " ").strip().casefold()

@@ -1,0 +1,283 @@
+"""Judging one project: from its facts and the instant to its part of the report, figures and exceptions.
+
+Which budget counts: on the annual basis the lines of the fiscal year that holds today, and project-length
+lines from their inception. A project without a line for this year shows the newest earlier year; unless it
+has ended, its cost is then unknown.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config.fiscal import FiscalCalendar
+from config.presets import GatePack, StatusRules, load_pack, load_rules
+from config.settings import Portfolio
+from portfolio import budget, document, earned_value, findings, gates, tickets
+from portfolio.dimensions import (
+    cost_ratio,
+    cost_verdict,
+    finish_expected,
+    judge_dimensions,
+    schedule_ratio,
+    stale_reason,
+)
+from portfolio.facts import Facts, Money
+from portfolio.overview import judge_portfolio
+from portfolio.shown import rounded
+
+__all__ = ["ENDED", "Judgement", "Policy", "judge", "judge_portfolio", "ledger_figures"]
+
+ENDED = ("completed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What projects are judged by. Money is in `currency`; days are counted in `timezone`."""
+
+    rules: StatusRules
+    pack: GatePack
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    currency: str = "USD"
+    calendar: FiscalCalendar = field(default_factory=FiscalCalendar)
+    ledgers: budget.LedgerTerms = field(default_factory=budget.LedgerTerms)
+    report_every_days: int = 31
+
+    @classmethod
+    def of(cls, portfolio: Portfolio, ledgers: budget.LedgerTerms | None = None) -> "Policy":
+        """The policy that the settings declare. Raises PresetError."""
+        return cls(
+            rules=load_rules(portfolio.status_rules),
+            pack=load_pack(portfolio.gates),
+            timezone=portfolio.zone,
+            currency=portfolio.currency,
+            calendar=portfolio.calendar,
+            ledgers=ledgers or budget.LedgerTerms(),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that changes with anything that could change a judgement."""
+        terms = (sorted(self.ledgers.amounts.items()), sorted(self.ledgers.project_basis))
+        calendar = (self.calendar.start_month, self.calendar.start_day, self.calendar.label)
+        rest = [str(self.timezone), self.currency, calendar, terms, self.report_every_days]
+        return json.dumps([self.rules.model_dump(mode="json"), self.pack.model_dump(mode="json"), rest])
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of one project's facts.
+
+    `document` is the PROJECT object of the report document, JSON-ready, with `since` left None. `figures` are
+    the values to write back, typed and unknown None. `exceptions` and `budget_figures` are rows for the
+    document and for the ledgers.
+    """
+
+    key: str
+    document: dict[str, Any]
+    figures: dict[str, Any]
+    exceptions: list[dict[str, Any]]
+    budget_figures: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The project's budget for the year that counts, or why there is none."""
+
+    fiscal_year: int | None
+    budget: budget.Budget
+    gap: str | None
+
+
+def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
+    """Judges one project at an instant."""
+    today = now.astimezone(policy.timezone).date()
+    cost = cost_of(facts, policy, today)
+    complete = percent_complete(facts)
+    value = value_of(facts, policy, today, complete)
+    counts = tickets.count(facts.tickets, now)
+    verdicts = judge_dimensions(
+        facts,
+        policy.rules,
+        today,
+        budget=cost.budget,
+        budget_gap=cost.gap,
+        value=value,
+        tickets=counts,
+        original_finish=_original_finish(facts),
+        currency=policy.currency,
+    )
+    finish = None if stale_reason(facts, "project") else finish_expected(facts)
+    late = (finish - facts.finish_baseline).days if finish and facts.finish_baseline else None
+    metrics = _metrics(facts, cost.budget, value, complete)
+    gated = gates.judge_gates(facts, policy.pack, metrics, today)
+    body = document.project(
+        facts,
+        now=now,
+        verdicts=verdicts,
+        finish=finish,
+        late=late,
+        complete=complete,
+        fiscal_year=cost.fiscal_year,
+        cost=cost.budget,
+        value=value,
+        gated=gated,
+        tailored=gates.tailoring(facts, policy.pack),
+        tickets=counts,
+        duties=findings.obligations(facts, policy.rules, cost.budget),
+        report_every_days=policy.report_every_days,
+        today=today,
+    )
+    here = gates.current(gated)
+    figures: dict[str, Any] = {
+        "gate_status": here.status if here else None,
+        "gate_name": f"{here.gate} {here.name}" if here else None,
+        "gate_due": here.due_on if here else None,
+        **{f"rag_{name}": _colour(verdict.value) for name, verdict in verdicts.items()},
+        "percent_complete": rounded(complete),
+        "finish_forecast": finish,
+        "schedule_variance_days": None if late is None else Decimal(late),
+        "budget_variance": document.cents(cost.budget.variance),
+        "budget_variance_share": rounded(cost.budget.variance_share),
+        "available_budget": document.cents(cost.budget.available),
+        "cpi": rounded(value.cpi),
+        "spi": rounded(value.spi),
+        "eac": document.cents(value.eac),
+        "explanation": verdicts["overall"].because,
+    }
+    found = findings.exceptions(
+        facts,
+        today=today,
+        verdicts=verdicts,
+        gated=gated,
+        tickets=counts,
+        value=value,
+        budget=cost.budget,
+        rules=policy.rules,
+    )
+    stale = stale_reason(facts, "budget_line") is not None
+    ledger = ledger_figures(
+        () if stale else facts.money, policy, today, corrective=findings.corrective_action(facts)
+    )
+    return Judgement(facts.key, body, figures, [] if facts.state in ENDED else found, ledger)
+
+
+def cost_of(facts: Facts, policy: Policy, today: date) -> Cost:
+    """The budget of the fiscal year that holds today, else of the newest earlier one, else the next."""
+    year = policy.calendar.year_of(today)
+    if stale_reason(facts, "budget_line"):
+        return Cost(year, budget.Budget(), None)
+    if not facts.money:
+        return Cost(year, budget.Budget(), "No budget line belongs to this project.")
+    annual = [line for line in facts.money if not policy.ledgers.is_project_basis(line)]
+    years = sorted({line.fiscal_year for line in annual if line.fiscal_year is not None})
+    shown: int | None = None
+    if years:
+        shown = max((known for known in years if known <= year), default=years[0])
+    lines = budget.newest(
+        [line for line in facts.money if line not in annual or line.fiscal_year == shown], policy.ledgers
+    )
+    gap = None
+    if shown is not None and shown != year and facts.state not in ENDED:
+        gap = f"There is no budget line for fiscal year {year}; the nearest is for {shown}."
+    return Cost(shown, budget.total(lines, calendar=policy.calendar, today=today), gap)
+
+
+def percent_complete(facts: Facts) -> Decimal | None:
+    """The share of work done: the project's own figure, else done / not cancelled work items by count.
+
+    None past `stale_after`.
+    """
+    if facts.percent_complete is not None:
+        entity = "work_item" if facts.work else "project"
+        return None if stale_reason(facts, entity) else facts.percent_complete
+    if facts.work is None or stale_reason(facts, "work_item"):
+        return None
+    counted = facts.work.todo + facts.work.in_progress + facts.work.done
+    return Decimal(facts.work.done) / counted if counted else None
+
+
+def value_of(facts: Facts, policy: Policy, today: date, complete: Decimal | None) -> earned_value.EarnedValue:
+    """Earned value against the current baseline, cost from the inception of the project.
+
+    Time stands still once it has finished.
+    """
+    plans = (
+        []
+        if stale_reason(facts, "baseline")
+        else earned_value.baselines(facts.planned_values, facts.start_baseline)
+    )
+    lines = () if stale_reason(facts, "budget_line") else budget.newest(facts.money, policy.ledgers)
+    spent = budget.total(lines, calendar=policy.calendar, today=today).actual
+    if not plans:
+        return earned_value.measure(bac=None, pv=None, ev=None, ac=spent)
+    plan = plans[-1]
+    at = plan.time_at(min(today, facts.finish_actual or today))
+    return earned_value.measure(
+        bac=plan.bac,
+        pv=None if at is None else plan.planned_value(at),
+        ev=None if complete is None else plan.bac * complete,
+        ac=spent,
+        plan=plan.values,
+        at=at,
+    )
+
+
+def ledger_figures(
+    lines: Sequence[Money], policy: Policy, today: date, corrective: str | None = None
+) -> list[dict[str, Any]]:
+    """What finance reads per budget code, fiscal year and period; `eac` is the forecast at year end."""
+    rows = []
+    for (code, year, period), group in budget.by(lines, "budget_code", "fiscal_year", "period").items():
+        sums = budget.total(group, calendar=policy.calendar, today=today)
+        rule = policy.rules.cost
+        verdict = cost_verdict(rule, sums, policy.currency) if rule.measure == "variance_share" else None
+        value = verdict.value if verdict else "unknown"
+        rows.append(
+            {
+                "budget_code": code,
+                "fiscal_year": year,
+                "period": period,
+                "currency": group[0].currency,
+                "budget_variance": document.cents(sums.variance),
+                "available_budget": document.cents(sums.available),
+                "eac": document.cents(sums.forecast),
+                "rag_cost": _colour(value),
+                "corrective_action": corrective if value in ("amber", "red") else None,
+            }
+        )
+    return rows
+
+
+def _original_finish(facts: Facts) -> date | None:
+    plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
+    return plans[0].days[-1] if len(plans) > 1 else None
+
+
+def _metrics(
+    facts: Facts, cost: budget.Budget, value: earned_value.EarnedValue, complete: Decimal | None
+) -> Mapping[str, Decimal | None]:
+    schedule = None if stale_reason(facts, "project") else schedule_ratio(facts, facts.finish_baseline)
+    share = cost_ratio(cost)
+    spent = cost.actual / cost.revised_budget if cost.actual is not None and cost.revised_budget else None
+    return {
+        "revised_budget": cost.revised_budget,
+        "available": cost.available,
+        "actual": cost.actual,
+        "forecast": cost.forecast,
+        "spent_share": spent,
+        "cost_share": share.value if share else None,
+        "schedule_share": schedule.value if schedule else None,
+        "percent_complete": complete,
+        "bac": value.bac,
+        "cpi": value.cpi,
+        "spi": value.spi,
+        "spi_t": value.spi_t,
+    }
+
+
+def _colour(value: str) -> str | None:
+    return None if value == "unknown" else value
