@@ -59,7 +59,7 @@ class Sandbox:
         return configuration(self.city, self.urls, self.registers)
 
     def write_configuration(self) -> Path:
-        """Writes `portico.yaml` and `sandbox.env` (secrets, for a shell) into `folder`; returns the former."""
+        """Writes `portico.yaml` and `sandbox.env` (its secrets) into `folder`; returns the former."""
         lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.items()]
         (self.folder / "sandbox.env").write_text("\n".join(lines) + "\n", encoding="utf-8")
         path = self.folder / "portico.yaml"

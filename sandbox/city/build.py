@@ -190,7 +190,7 @@ class _Builder:
             baselines=baselines(dates, budget) if plot.budgeted else (),
             budget=self._budget(key, code, department, plot, dates, budget, rng),
             tickets=self._tickets(key, named.name, department, plot, team, rng),
-            risks=self._risks(dates, began, words, team, rng),
+            risks=self._risks(plot, dates, began, words, team, rng),
             deliverables=papers.deliverables(plot, named.name, plan, sponsor, self.numbers, self.as_of, rng),
             gates=plan,
             reports=reports,
@@ -234,16 +234,19 @@ class _Builder:
 
     def _risks(
         self,
+        plot: Plot,
         dates: Calendar,
         began: datetime,
         words: tuple[str, str],
         team: tuple[Person, ...],
         rng: Random,
     ) -> tuple[Risk, ...]:
+        due_in = 5 if plot.story == "healthy" else -20
         kinds = [*rng.choices(desk.RISK_TYPES, (5, 3, 1, 2), k=rng.randrange(1, 5))]
         named = {"s": words[0], "d": words[1]}
         found = [
-            desk.risk(self.as_of, began, self.numbers, kind, named, rng.choice(team), rng) for kind in kinds
+            desk.risk(self.as_of, began, self.numbers, kind, named, rng.choice(team), due_in, rng)
+            for kind in kinds
         ]
         if dates.rebaselined_on is not None:
             approved = datetime.combine(dates.rebaselined_on, time(17), UTC)

@@ -139,9 +139,10 @@ def risk(
     kind: RiskType,
     words: dict[str, str],
     owner: Person,
+    due_in: int,
     rng: Random,
 ) -> Risk:
-    """An entry of a project's registers, opened since `began`."""
+    """An entry of a project's registers, opened since `began`, due in `due_in` days or up to 60 later."""
     minutes = max(60, round((as_of - began).total_seconds() / 60))
     opened = as_of - timedelta(minutes=rng.randrange(30, minutes))
     state: Literal["open", "in_progress", "closed"] = rng.choices(
@@ -156,7 +157,7 @@ def risk(
         impact=rng.randrange(1, 6),
         state=state,
         owner=owner,
-        due_on=(as_of + timedelta(days=rng.randrange(-20, 60))).date(),
+        due_on=(as_of + timedelta(days=due_in + rng.randrange(60))).date(),
         opened_at=opened,
         updated_at=_second(touched),
     )

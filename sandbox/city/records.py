@@ -171,6 +171,14 @@ class Deliverable:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What an approval with conditions still asks for."""
+
+    text: str
+    due_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """A gate as the project team plans and remembers it (`key` as in the pack: G0 to G6)."""
 
@@ -181,6 +189,7 @@ class Gate:
     decided_on: date | None
     decision: Literal["approved", "approved_with_conditions", "rejected", "deferred", "waived"] | None
     decided_by: Person | None
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)

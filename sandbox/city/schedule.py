@@ -8,7 +8,7 @@ from typing import Literal
 
 from sandbox.city.names import MILESTONES
 from sandbox.city.plots import Plot
-from sandbox.city.records import Baseline, Gate, Milestone, Person, PlannedValue
+from sandbox.city.records import Baseline, Condition, Gate, Milestone, Person, PlannedValue
 
 Stage = Literal["initiating", "planning", "executing", "delivering", "closing"]
 
@@ -21,6 +21,7 @@ GATES = (
     ("G5", "Go-live acceptance", 0.95),
 )
 """The small-city process: key, name, where in the baseline the gate stands."""
+CONDITION = "Name a second approver in the department"
 REVIEW = ("G6", "Benefits review")
 REVIEW_DAYS = 180
 """The last gate stands this long after the finish."""
@@ -112,8 +113,9 @@ def milestones(plot: Plot, dates: Calendar) -> tuple[Milestone, ...]:
 
 def gates(plot: Plot, dates: Calendar, board: Person) -> tuple[Gate, ...]:
     """Gates of the small-city process, decided where their day has come; an overdue one stays undecided."""
-    days = [(key, name, dates.at(share)) for key, name, share in GATES]
-    days.append((*REVIEW, dates.forecast + timedelta(days=REVIEW_DAYS)))
+    days = [(key, name, dates.start + timedelta(days=int(dates.days * share))) for key, name, share in GATES]
+    ended = dates.forecast if plot.state == "completed" else dates.finish
+    days.append((*REVIEW, ended + timedelta(days=REVIEW_DAYS)))
     found = []
     for position, (key, name, due) in enumerate(days):
         passed = due < dates.today and plot.state != "proposed"
@@ -129,6 +131,7 @@ def gates(plot: Plot, dates: Calendar, board: Person) -> tuple[Gate, ...]:
                 decided_on=due if passed else None,
                 decision=("approved_with_conditions" if conditional else "approved") if passed else None,
                 decided_by=board if passed else None,
+                conditions=(Condition(CONDITION, due + timedelta(days=45)),) if conditional else (),
             )
         )
     return tuple(found)

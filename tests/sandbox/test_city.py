@@ -17,8 +17,8 @@ def city(size: Size) -> City:
     return build(size, TODAY)
 
 
-def by_story(story: str) -> Project:
-    (found,) = (each for each in city("small").projects if each.story == story)
+def by_story(story: str, here: City | None = None) -> Project:
+    (found,) = (each for each in (here or city("small")).projects if each.story == story)
     return found
 
 
@@ -30,8 +30,8 @@ def slip(project: Project) -> float:
     return (project.finish_forecast - project.finish_baseline).days / days
 
 
-def overrun(project: Project) -> Decimal:
-    lines = [line for line in project.budget if line.fiscal_year == 2027]
+def overrun(project: Project, year: int = 2027) -> Decimal:
+    lines = [line for line in project.budget if line.fiscal_year == year]
     revised = sum((line.revised_budget for line in lines), Decimal(0))
     return sum((line.forecast or Decimal(0) for line in lines), Decimal(0)) / revised - 1
 
@@ -163,6 +163,26 @@ def test_late_and_dear() -> None:
     assert overrun(by_story("late")) < Decimal("0.15")
     assert slip(by_story("over_budget")) < 0.15
     assert overrun(by_story("over_budget")) > Decimal("0.25")
+
+
+@pytest.mark.parametrize(
+    ("day", "year"),
+    [
+        (date(2026, 7, 1), 2027),
+        (date(2027, 1, 1), 2027),
+        (date(2027, 6, 30), 2027),
+        (date(2028, 2, 29), 2028),
+    ],
+)
+def test_the_stories_hold_on_any_day(day: date, year: int) -> None:
+    here = build("small", day)
+    assert slip(by_story("healthy", here)) <= 0.15
+    assert overrun(by_story("healthy", here), year) <= Decimal("0.15")
+    assert slip(by_story("watermelon", here)) > 0.25
+    assert overrun(by_story("watermelon", here), year) > Decimal("0.25")
+    assert slip(by_story("late", here)) > 0.25
+    assert overrun(by_story("over_budget", here), year) > Decimal("0.25")
+    assert slip(by_story("approved_change", here)) <= 0.15
 
 
 def test_the_approved_change_is_red_only_against_the_first_baseline() -> None:
