@@ -1,6 +1,5 @@
 """Mapping: source records to normalized entities, figures to field values."""
 
-from mapping.checks import problems
 from mapping.codecs import Context
 from mapping.loading import KindMapping, load
 from mapping.rules import MappingError
@@ -15,5 +14,4 @@ __all__ = [
     "Translator",
     "context_of",
     "load",
-    "problems",
 ]

@@ -21,7 +21,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Counts of work items by category; `overdue` and `blocked` count open items. `since` is the day of the oldest overdue due date."""
+    """Counts of work items by category; `overdue` and `blocked` count open items, `*_30d` the last thirty days."""
 
     todo: int = 0
     in_progress: int = 0

@@ -1,0 +1,191 @@
+"""Opening the store: SQLite (WAL) or PostgreSQL through SQLAlchemy, one writer, schema by Alembic."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+BUSY_SECONDS = 30
+
+
+class StoreError(Exception):
+    """The store cannot be opened or is of another schema; the text says what to do."""
+
+
+class SchemaOutdated(StoreError):
+    """The store has an older schema than this program: `portico db upgrade` brings it up."""
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(dbapi: Any, _record: object) -> None:
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(db: Connection) -> None:
+        db.exec_driver_sql("BEGIN IMMEDIATE" if db.get_execution_options().get("writes") else "BEGIN")
+
+
+def migrations(engine: Engine) -> Config:
+    """Alembic's configuration for this store."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def revision(engine: Engine) -> str | None:
+    """The schema revision that the store is at, None where there is no schema yet."""
+    with engine.connect() as db:
+        return MigrationContext.configure(db).get_current_revision()
+
+
+def newest_revision(engine: Engine) -> str | None:
+    """The schema revision of this program."""
+    return ScriptDirectory.from_config(migrations(engine)).get_current_head()
+
+
+class Store:
+    """The portfolio store. One Store belongs to one thread; other threads open their own.
+
+    With `keep=False` every transaction ends in nothing: all work happens inside one outer transaction that `close`
+    rolls back. A rehearsal sees its own changes and leaves none.
+    """
+
+    def __init__(self, engine: Engine, *, keep: bool = True) -> None:
+        self.engine = engine
+        self.keep = keep
+        self._writer = engine.connect().execution_options(writes=True)
+        if not keep:
+            self._writer.begin()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end of the block, rolled back on any error."""
+        if self.keep:
+            with self._writer.begin():
+                yield self._writer
+        else:
+            with self._writer.begin_nested():
+                yield self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view for reading."""
+        if not self.keep:
+            yield self._writer
+            return
+        with self.engine.connect() as db, db.begin():
+            yield db
+
+    def close(self) -> None:
+        """Rolls a rehearsal back and releases the connections."""
+        self._writer.close()
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            memory = parsed.database in (None, "", ":memory:")
+            engine = (
+                create_engine(parsed)
+                if memory
+                else create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+            )
+            _prepare_sqlite(engine)
+        else:
+            engine = create_engine(parsed, pool_pre_ping=True)
+    except (ImportError, ValueError) as error:
+        raise StoreError(f"store {parsed.render_as_string(hide_password=True)}: {error}") from error
+    return engine
+
+
+def is_new(url: str) -> bool:
+    """True where the store is an SQLite file that does not exist yet."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists()
+
+
+def open_store(url: str, *, keep: bool = True) -> Store:
+    """Opens the store at an SQLAlchemy URL; a new store is created.
+
+    Raises:
+        SchemaOutdated: the store has an older schema.
+        StoreError: it cannot be reached, or is newer than this program.
+    """
+    if not keep and is_new(url):
+        url = "sqlite://"
+    engine = _engine(url)
+    try:
+        current, newest = revision(engine), newest_revision(engine)
+        if current is None and not inspect(engine).get_table_names():
+            upgrade(engine)
+        elif current != newest:
+            _refuse(engine, current)
+    except DBAPIError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise StoreError(f"store {where} cannot be opened: {error.orig}") from error
+    return Store(engine, keep=keep)
+
+
+def _refuse(engine: Engine, current: str | None) -> None:
+    known = {each.revision for each in ScriptDirectory.from_config(migrations(engine)).walk_revisions()}
+    where = engine.url.render_as_string(hide_password=True)
+    if current is not None and current not in known:
+        raise StoreError(
+            f"store {where} has schema {current}, which is newer than this program: install a newer Portico"
+        )
+    raise SchemaOutdated(f"store {where} has an older schema ({current or 'none'}): run `portico db upgrade`")
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the schema to this program's revision."""
+    command.upgrade(migrations(engine), "head")
+
+
+def upgrade_at(url: str) -> tuple[str | None, str | None]:
+    """Upgrades the store at `url`; returns the revisions before and after."""
+    engine = _engine(url)
+    try:
+        before = revision(engine)
+        upgrade(engine)
+        return before, revision(engine)
+    finally:
+        engine.dispose()
+
+
+def faults(store: Store) -> list[str]:
+    """What is wrong with an open store: tables or columns that differ from this program's, damage that SQLite finds."""
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415  (only for a check)
+
+    from portfolio.store.tables import metadata  # noqa: PLC0415  (as above)
+
+    found = []
+    with store.engine.connect() as db:
+        context = MigrationContext.configure(db, opts={"compare_type": False})
+        found += [f"schema differs: {each}" for each in compare_metadata(context, metadata)]
+        if db.dialect.name == "sqlite":
+            said = db.exec_driver_sql("PRAGMA integrity_check").scalar()
+            found += [] if said == "ok" else [f"integrity_check: {said}"]
+    return found

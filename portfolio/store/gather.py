@@ -1,0 +1,402 @@
+"""One typed row of facts per project, built by set-based queries over the whole store."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, case, func, select
+
+from portfolio import facts
+from portfolio.store import manual
+from portfolio.store.links import Project, Registry
+from portfolio.store.tables import PULLED, entity_tables
+
+CENT = Decimal("0.01")
+EXAMPLES = 5
+CLOSED_RISK = {"closed", "resolved", "done", "complete", "completed", "cancelled", "canceled", "rejected"}
+
+
+def _live(entity: str) -> Any:
+    table = entity_tables[entity]
+    return and_(table.c.deleted_at.is_(None), table.c.project_key.is_not(None))
+
+
+def _rows(db: Connection, entity: str) -> Iterable[Row[Any]]:
+    table = entity_tables[entity]
+    return db.execute(
+        select(table)
+        .where(_live(entity))
+        .order_by(table.c.project_key, table.c.connection, table.c.external_id)
+    )
+
+
+def source_of(row: Any) -> facts.Source:
+    """The origin of a stored row."""
+    return facts.Source(row.connection, row.external_key or row.external_id, row.url)
+
+
+def _work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
+    item = entity_tables["work_item"]
+    is_open = item.c.status_category.in_(("todo", "in_progress"))
+    late = and_(is_open, item.c.due_on < today)
+
+    def count(condition: Any) -> Any:
+        return func.sum(case((condition, 1), else_=0))
+
+    found = {}
+    for row in db.execute(
+        select(
+            item.c.project_key,
+            count(item.c.status_category == "todo").label("todo"),
+            count(item.c.status_category == "in_progress").label("in_progress"),
+            count(item.c.status_category == "done").label("done"),
+            count(item.c.status_category == "cancelled").label("cancelled"),
+            count(and_(is_open, item.c.blocked)).label("blocked"),
+            count(late).label("overdue"),
+            count(item.c.created_at >= since).label("added_30d"),
+            count(and_(item.c.status_category == "done", item.c.done_at >= since)).label("done_30d"),
+            func.min(case((late, item.c.due_on))).label("oldest"),
+        )
+        .where(_live("work_item"))
+        .group_by(item.c.project_key)
+    ):
+        found[row.project_key] = facts.Work(
+            todo=int(row.todo),
+            in_progress=int(row.in_progress),
+            done=int(row.done),
+            cancelled=int(row.cancelled),
+            blocked=int(row.blocked),
+            overdue=int(row.overdue),
+            added_30d=int(row.added_30d),
+            done_30d=int(row.done_30d),
+            oldest_overdue_on=row.oldest,
+        )
+    examples = {
+        "blocked_sources": _examples(db, and_(is_open, item.c.blocked)),
+        "overdue_sources": _examples(db, late),
+    }
+    for name, sources in examples.items():
+        for key, some in sources.items():
+            found[key] = _with(found[key], name, some)
+    return found
+
+
+def _with(work: facts.Work, name: str, sources: tuple[facts.Source, ...]) -> facts.Work:
+    values = {each: getattr(work, each) for each in work.__dataclass_fields__}
+    return facts.Work(**{**values, name: sources})
+
+
+def _examples(db: Connection, condition: Any) -> dict[str, tuple[facts.Source, ...]]:
+    item = entity_tables["work_item"]
+    place = func.row_number().over(
+        partition_by=item.c.project_key, order_by=(item.c.due_on, item.c.external_id)
+    )
+    ranked = (
+        select(
+            item.c.project_key,
+            item.c.connection,
+            item.c.external_id,
+            item.c.external_key,
+            item.c.url,
+            place.label("n"),
+        )
+        .where(_live("work_item"), condition)
+        .subquery()
+    )
+    found: dict[str, list[facts.Source]] = defaultdict(list)
+    for row in db.execute(
+        select(ranked).where(ranked.c.n <= EXAMPLES).order_by(ranked.c.project_key, ranked.c.n)
+    ):
+        found[row.project_key].append(source_of(row))
+    return {key: tuple(sources) for key, sources in found.items()}
+
+
+def _split(row: Any, share: Decimal) -> facts.Money:
+    def part(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None else (amount * share).quantize(CENT, ROUND_HALF_UP)
+
+    return facts.Money(
+        budget_code=row.budget_code or "",
+        fund=row.fund,
+        cost_center=row.cost_center,
+        account=row.account,
+        fiscal_year=row.fiscal_year,
+        period=row.period,
+        currency=row.currency,
+        original_budget=part(row.original_budget),
+        revised_budget=part(row.revised_budget),
+        pre_encumbered=part(row.pre_encumbered),
+        encumbered=part(row.encumbered),
+        actual=part(row.actual),
+        forecast=part(row.forecast),
+        share=share,
+        source=source_of(row),
+    )
+
+
+def _money(db: Connection, projects: Mapping[str, Project], currency: str) -> dict[str, list[facts.Money]]:
+    line = entity_tables["budget_line"]
+    shares: dict[str, list[tuple[str, Decimal]]] = defaultdict(list)
+    for project in projects.values():
+        for code, share in project.budget_codes.items():
+            shares[code].append((project.key, share))
+    found: dict[str, list[facts.Money]] = defaultdict(list)
+    ordered = (
+        line.c.fiscal_year,
+        line.c.period,
+        line.c.fund,
+        line.c.cost_center,
+        line.c.connection,
+        line.c.external_id,
+    )
+    for row in db.execute(select(line).where(line.c.deleted_at.is_(None)).order_by(*ordered)):
+        if (row.currency or currency) != currency:
+            continue
+        parts = shares.get(row.budget_code) or ([(row.project_key, Decimal(1))] if row.project_key else [])
+        for key, share in parts:
+            found[key].append(_split(row, share))
+    return found
+
+
+def _grouped(rows: Iterable[Any], make: Any) -> dict[str, tuple[Any, ...]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.project_key].append(make(row))
+    return {key: tuple(made) for key, made in found.items()}
+
+
+def _milestone(row: Any) -> facts.Milestone:
+    return facts.Milestone(
+        row.name or row.external_key or row.external_id,
+        row.baseline_on,
+        row.planned_on,
+        row.forecast_on,
+        row.achieved_on,
+        source_of(row),
+    )
+
+
+def _ticket(row: Any) -> facts.Ticket:
+    return facts.Ticket(
+        number=row.number or row.external_key or row.external_id,
+        type=row.type or "incident",
+        title=row.title or "",
+        priority=row.priority,
+        state_category=row.state_category or "new",
+        opened_at=row.opened_at,
+        due_at=row.due_at,
+        resolved_at=row.resolved_at,
+        breached=row.breached,
+        escalation=row.escalation,
+        source=source_of(row),
+    )
+
+
+def _risk(row: Any) -> facts.Risk:
+    return facts.Risk(
+        type=row.type or "risk",
+        title=row.title or "",
+        score=row.score,
+        state=row.state,
+        owner=row.owner,
+        due_on=row.due_on,
+        open=(row.state or "").casefold() not in CLOSED_RISK,
+        source=source_of(row),
+    )
+
+
+def _deliverable(row: Any) -> facts.Deliverable:
+    return facts.Deliverable(
+        row.type or "", row.title, row.state or "missing", row.approved_by, row.approved_at, source_of(row)
+    )
+
+
+def _reports(db: Connection) -> dict[str, facts.StatusReport]:
+    table = entity_tables["status_report"]
+    found = {}
+    for row in db.execute(select(table).where(_live("status_report")).order_by(table.c.reported_on)):
+        found[row.project_key] = facts.StatusReport(
+            reported_on=row.reported_on,
+            by=row.by,
+            overall=row.overall,
+            schedule=row.schedule,
+            cost=row.cost,
+            scope=row.scope,
+            quality=row.quality,
+            text=row.text,
+            source=source_of(row),
+        )
+    return found
+
+
+def _outages(db: Connection) -> dict[str, tuple[facts.Outage, ...]]:
+    table = entity_tables["outage"]
+    found: dict[str, list[facts.Outage]] = defaultdict(list)
+    for row in db.execute(
+        select(table).where(table.c.deleted_at.is_(None)).order_by(table.c.began_at, table.c.external_id)
+    ):
+        made = facts.Outage(row.service, row.type, row.began_at, row.ended_at, row.cause, source_of(row))
+        for key in row.project_keys or ():
+            found[key].append(made)
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def _feeds(db: Connection) -> dict[str, dict[str, set[str]]]:
+    """Per project: entity to the connections that feed it."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for entity in PULLED:
+        table = entity_tables[entity]
+        if "project_key" not in table.c:
+            continue
+        for key, name in db.execute(
+            select(table.c.project_key, table.c.connection).where(_live(entity)).distinct()
+        ):
+            found[key][entity].add(name)
+    return found
+
+
+def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]]:
+    """Per project, one record per connection to click through to: the linked record itself, else any container's."""
+    from portfolio.store.tables import source_record  # noqa: PLC0415  (keeps the raw table out of the entity queries)
+
+    wanted = {**names.containers, **names.records}
+    found: dict[str, dict[str, facts.Source]] = defaultdict(dict)
+    for (where, text), key in sorted(wanted.items()):
+        row = db.execute(
+            select(
+                source_record.c.connection,
+                source_record.c.external_id,
+                source_record.c.external_key,
+                source_record.c.url,
+            )
+            .where(
+                source_record.c.connection == where,
+                (source_record.c.external_key == text) | (source_record.c.external_id == text),
+                source_record.c.deleted_at.is_(None),
+            )
+            .limit(1)
+        ).one_or_none()
+        if row is not None:
+            found[key].setdefault(where, source_of(row))
+    return found
+
+
+def gather(
+    db: Connection, names: Registry, *, since: datetime, today: date, currency: str, expired: frozenset[str]
+) -> list[facts.Facts]:
+    """The facts of every project. Work added or done counts from `since`; `expired` connections are past `stale_after`."""
+    work = _work(db, today, since)
+    money = _money(db, names.projects, currency)
+    milestones = _grouped(_rows(db, "milestone"), _milestone)
+    tickets = _grouped(_rows(db, "ticket"), _ticket)
+    risks = _grouped(_rows(db, "risk"), _risk)
+    deliverables = _grouped(_rows(db, "deliverable"), _deliverable)
+    planned = _planned_values(db)
+    reports, outages, feeds, links = _reports(db), _outages(db), _feeds(db), _links(db, names)
+    decisions, overrides = manual.decisions(db), manual.overrides(db)
+    baselines = manual.baselines(db)
+    gathered = []
+    for key, project in names.projects.items():
+        row = project.defined_by
+        source = (
+            facts.Source(row["connection"], row["external_key"] or row["external_id"], row["url"])
+            if row
+            else None
+        )
+        fed = {entity: set(some) for entity, some in feeds.get(key, {}).items()}
+        if row:
+            fed["project"] = {row["connection"]}
+        if money.get(key):
+            fed["budget_line"] = {each.source.connection for each in money[key] if each.source}
+        gathered.append(
+            facts.Facts(
+                **_project_values(project, baselines.get(key)),
+                work=work.get(key),
+                milestones=milestones.get(key, ()),
+                money=tuple(money.get(key, ())),
+                planned_values=planned.get(key, ()),
+                tickets=tickets.get(key, ()),
+                risks=risks.get(key, ()),
+                outages=outages.get(key, ()),
+                deliverables=deliverables.get(key, ()),
+                report=reports.get(key),
+                decisions=decisions.get(key, ()),
+                overrides=overrides.get(key, ()),
+                source=source,
+                links=tuple(links.get(key, {}).values()),
+                stale={
+                    entity: tuple(sorted(some & expired))
+                    for entity, some in sorted(fed.items())
+                    if some & expired
+                },
+            )
+        )
+    return gathered
+
+
+def _planned_values(db: Connection) -> dict[str, tuple[facts.PlannedValue, ...]]:
+    return _grouped(
+        (row for row in _rows(db, "baseline") if row.day is not None and row.planned_value is not None),
+        lambda row: facts.PlannedValue(row.name or "baseline", row.set_on, row.day, row.planned_value),
+    )
+
+
+PROJECT_VALUES = [
+    "description",
+    "department",
+    "program",
+    "sponsor",
+    "manager",
+    "state",
+    "stage",
+    "priority",
+    "tier",
+    "declared_status",
+    "start_planned",
+    "finish_planned",
+    "start_baseline",
+    "finish_baseline",
+    "start_actual",
+    "finish_actual",
+    "finish_forecast",
+    "percent_complete",
+]
+
+
+def _project_values(project: Project, approved: Any | None) -> dict[str, Any]:
+    values = {name: project.values.get(name) for name in PROJECT_VALUES}
+    if approved is not None:
+        values["start_baseline"] = approved.start_baseline or values["start_baseline"]
+        values["finish_baseline"] = approved.finish_baseline or values["finish_baseline"]
+    return {
+        "key": project.key,
+        "name": project.values.get("name") or project.key,
+        "budget_codes": tuple(sorted(project.budget_codes)),
+        **values,
+    }
+
+
+def allocations(db: Connection) -> Sequence[Mapping[str, Any]]:
+    """Every live allocation row, for the capacity section."""
+    table = entity_tables["allocation"]
+    rows = db.execute(
+        select(table)
+        .where(table.c.deleted_at.is_(None))
+        .order_by(table.c.month, table.c.person, table.c.external_id)
+    ).mappings()
+    return [dict(row) for row in rows]
+
+
+def ledger(db: Connection, currency: str) -> list[facts.Money]:
+    """Every live budget line in the portfolio's currency, whole, whichever project it belongs to."""
+    line = entity_tables["budget_line"]
+    rows = db.execute(
+        select(line)
+        .where(line.c.deleted_at.is_(None))
+        .order_by(
+            line.c.budget_code, line.c.fiscal_year, line.c.period, line.c.connection, line.c.external_id
+        )
+    )
+    return [_split(row, Decimal(1)) for row in rows if (row.currency or currency) == currency]

@@ -1,0 +1,226 @@
+"""Which source records belong to which portfolio project.
+
+In order: a link of the configuration that names the record itself; a link rule; a link that names the record's
+container (its project, plan, parent); the project key that the mapping found in the record. A project may also be defined
+by a record (`projects.from`): the record's id and key are then names of its project within its own connection.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables
+
+Name = tuple[str, str]
+"""A connection and a name within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A project of the configuration: its own words (None: as its record says) and what it links to."""
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    records: tuple[Name, ...] = ()
+    containers: tuple[Name, ...] = ()
+    budget_codes: Mapping[str, Decimal] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A portfolio project: its key and merged values, the record that defines it, its names, its parts of budget codes."""
+
+    key: str
+    values: Mapping[str, Any]
+    defined_by: Mapping[str, Any] | None
+    budget_codes: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All portfolio projects by key, and how names lead to them."""
+
+    projects: Mapping[str, Project]
+    records: Mapping[Name, str]
+    containers: Mapping[Name, str]
+    rules: Mapping[Name, str]
+    """(`key|alias|name|budget_code`, value) to project key."""
+    doubts: tuple[str, ...] = ()
+    """Names claimed by two projects: reported, linked to neither's favour but the first."""
+
+
+def _defining_rows(db: Connection, sources: Iterable[tuple[str, str]]) -> list[Mapping[str, Any]]:
+    table = entity_tables["project"]
+    rows: list[Mapping[str, Any]] = []
+    for name, kind in sources:
+        found = db.execute(
+            select(table)
+            .where(table.c.connection == name, table.c.kind == kind, table.c.deleted_at.is_(None))
+            .order_by(table.c.key, table.c.external_id)
+        ).mappings()
+        rows += [dict(row) for row in found]
+    return rows
+
+
+def _merged(declared: Declared | None, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    merged = dict(row or {})
+    if declared is not None:
+        merged.update({name: value for name, value in declared.values.items() if value is not None})
+    return merged
+
+
+def registry(db: Connection, declared: Iterable[Declared], sources: Iterable[tuple[str, str]]) -> Registry:
+    """Builds the registry from the configuration's projects and the records of `projects.from`."""
+    by_key = {each.key: each for each in declared}
+    own_record = {name: each.key for each in by_key.values() for name in (*each.records, *each.containers)}
+    defining: dict[str, Mapping[str, Any]] = {}
+    for row in _defining_rows(db, sources):
+        names = [
+            (row["connection"], name)
+            for name in (row["external_id"], row["external_key"], row["key"])
+            if name
+        ]
+        key = (
+            next((own_record[name] for name in names if name in own_record), None)
+            or row["key"]
+            or row["external_key"]
+        )
+        if key:
+            defining.setdefault(key, row)
+    projects: dict[str, Project] = {}
+    records: dict[Name, str] = {}
+    containers: dict[Name, str] = {}
+    rules: dict[Name, str] = {}
+    doubts: list[str] = []
+
+    def claim(names: dict[Name, str], name: Name, key: str) -> None:
+        if names.setdefault(name, key) != key:
+            doubts.append(f"{name[0]} {name[1]!r} is claimed by {names[name]} and {key}")
+
+    for key in sorted({*by_key, *defining}):
+        declaration = by_key.get(key)
+        record = defining.get(key)
+        values = _merged(declaration, record)
+        codes = dict(declaration.budget_codes) if declaration else {}
+        codes.update({code: Decimal(1) for code in values.get("budget_codes") or () if code not in codes})
+        projects[key] = Project(key, values, record, codes)
+        for name in declaration.records if declaration else ():
+            claim(records, name, key)
+            claim(containers, name, key)
+        for name in declaration.containers if declaration else ():
+            claim(containers, name, key)
+        if record is not None:
+            for text in {record["external_id"], record["external_key"], record["key"]} - {None}:
+                claim(containers, (record["connection"], text), key)
+                claim(records, (record["connection"], text), key)
+        rules[("key", key)] = key
+        if values.get("name"):
+            rules.setdefault(("name", values["name"]), key)
+        for alias in declaration.aliases if declaration else ():
+            claim(rules, ("alias", alias), key)
+        for code, share in codes.items():
+            if share == 1:
+                claim(rules, ("budget_code", code), key)
+    return Registry(projects, records, containers, rules, tuple(doubts))
+
+
+def project_of(names: Registry, row: Mapping[str, Any]) -> str | None:
+    """The project that one stored row belongs to, None where nothing names it."""
+    where = row["connection"]
+    for text in (row["external_id"], row["external_key"]):
+        if text and (where, text) in names.records:
+            return names.records[(where, text)]
+    for equals, value in row["link_values"] or ():
+        if (equals, value) in names.rules:
+            return names.rules[(equals, value)]
+    for text in row["container"] or ():
+        if (where, text) in names.containers:
+            return names.containers[(where, text)]
+    code = row.get("budget_code")
+    return names.rules.get(("budget_code", code)) if code else None
+
+
+def link(db: Connection, names: Registry) -> int:
+    """Sets the project of every stored row; returns how many rows moved."""
+    moved = 0
+    for entity in PULLED:
+        table = entity_tables[entity]
+        if entity == "outage":
+            moved += _link_outages(db, names)
+            continue
+        if entity == "project":
+            continue
+        columns = [
+            table.c[name] for name in (*RECORD_KEY, "external_key", "project_key", "container", "link_values")
+        ]
+        if entity == "budget_line":
+            columns.append(table.c.budget_code)
+        changes = []
+        for row in db.execute(select(*columns)).mappings():
+            key = project_of(names, dict(row))
+            if key != row["project_key"]:
+                changes.append({**{f"b_{name}": row[name] for name in RECORD_KEY}, "b_key": key})
+        if changes:
+            db.execute(
+                update(table)
+                .where(*(table.c[name] == bindparam(f"b_{name}") for name in RECORD_KEY))
+                .values(project_key=bindparam("b_key")),
+                changes,
+            )
+        moved += len(changes)
+    return moved
+
+
+def _link_outages(db: Connection, names: Registry) -> int:
+    """Ties outages to the projects of their service: those that a rule, a container or an open ticket's service names."""
+    table, ticket = entity_tables["outage"], entity_tables["ticket"]
+    services: dict[str, set[str]] = {}
+    for service, key in db.execute(
+        select(ticket.c.service, ticket.c.project_key)
+        .where(
+            ticket.c.service.is_not(None), ticket.c.project_key.is_not(None), ticket.c.deleted_at.is_(None)
+        )
+        .distinct()
+    ):
+        services.setdefault(service, set()).add(key)
+    changes = []
+    for row in db.execute(select(table)).mappings():
+        own = project_of(names, dict(row))
+        keys = sorted({*([own] if own else ()), *services.get(row["service"], ())})
+        if keys != list(row["project_keys"] or ()):
+            changes.append({**{f"b_{name}": row[name] for name in RECORD_KEY}, "b_keys": keys})
+    if changes:
+        db.execute(
+            update(table)
+            .where(*(table.c[name] == bindparam(f"b_{name}") for name in RECORD_KEY))
+            .values(project_keys=bindparam("b_keys")),
+            changes,
+        )
+    return len(changes)
+
+
+def unlinked(db: Connection) -> list[dict[str, Any]]:
+    """Live rows without a project, per entity, connection and kind with a count and a few examples."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for entity in PULLED:
+        table = entity_tables[entity]
+        if "project_key" not in table.c:
+            continue
+        rows = db.execute(
+            select(table.c.connection, table.c.kind, table.c.external_key, table.c.external_id)
+            .where(table.c.project_key.is_(None), table.c.deleted_at.is_(None))
+            .order_by(table.c.connection, table.c.kind, table.c.external_key)
+        )
+        for name, kind, key, external_id in rows:
+            entry = found.setdefault(
+                (entity, name, kind),
+                {"entity": entity, "connection": name, "kind": kind, "count": 0, "examples": []},
+            )
+            entry["count"] += 1
+            if len(entry["examples"]) < 5:  # noqa: PLR2004
+                entry["examples"].append(key or external_id)
+    return list(found.values())

@@ -1,0 +1,162 @@
+"""What managers add by command: decisions, actions, the story, overrides, re-baselines. Append-only but for closing."""
+
+from collections import defaultdict
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from portfolio import facts
+from portfolio.store.tables import action, decision, narrative, override, rebaseline
+
+
+def decide(
+    db: Connection,
+    project_key: str,
+    gate: str,
+    verdict: str,
+    *,
+    decided_on: date,
+    by: str,
+    note: str | None,
+    conditions: list[dict[str, Any]],
+    at: datetime,
+) -> None:
+    """Records a gate decision. `conditions` are `{"text", "due_on", "met_on"}` with days as ISO text or null."""
+    db.execute(
+        insert(decision).values(
+            project_key=project_key,
+            gate=gate,
+            decision=verdict,
+            decided_on=decided_on,
+            decided_by=by,
+            note=note,
+            conditions=conditions,
+            recorded_at=at,
+        )
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def decisions(db: Connection) -> dict[str, tuple[facts.Decision, ...]]:
+    """All decisions per project in the order they were recorded."""
+    found: dict[str, list[facts.Decision]] = defaultdict(list)
+    for row in db.execute(select(decision).order_by(decision.c.id)):
+        conditions = tuple(
+            facts.Condition(each["text"], _day(each.get("due_on")), _day(each.get("met_on")))
+            for each in row.conditions
+        )
+        found[row.project_key].append(
+            facts.Decision(row.gate, row.decision, row.decided_on, row.decided_by, row.note, conditions)
+        )
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def set_override(
+    db: Connection,
+    project_key: str,
+    dimension: str,
+    value: str,
+    *,
+    why: str,
+    by: str,
+    until: date,
+    at: datetime,
+) -> None:
+    """Records a manager's colour for a dimension; the newest per dimension counts until its day has passed."""
+    db.execute(
+        insert(override).values(
+            project_key=project_key, dimension=dimension, value=value, why=why, by=by, until=until, at=at
+        )
+    )
+
+
+def overrides(db: Connection) -> dict[str, tuple[facts.Override, ...]]:
+    """The newest override per project and dimension."""
+    found: dict[str, dict[str, facts.Override]] = defaultdict(dict)
+    for row in db.execute(select(override).order_by(override.c.id)):
+        found[row.project_key][row.dimension] = facts.Override(
+            row.dimension, row.value, row.why, row.by, row.until
+        )
+    return {key: tuple(some.values()) for key, some in found.items()}
+
+
+def add_action(
+    db: Connection,
+    project_key: str,
+    title: str,
+    *,
+    type_: str,
+    owner: str | None,
+    due_on: date | None,
+    at: datetime,
+) -> int:
+    """Opens a corrective action; returns its id."""
+    result = db.execute(
+        insert(action).values(
+            project_key=project_key,
+            type=type_,
+            title=title,
+            owner=owner,
+            due_on=due_on,
+            state="open",
+            opened_at=at,
+        )
+    )
+    key = result.inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def close_action(db: Connection, number: int, outcome: str, at: datetime) -> bool:
+    """Closes an open action with its outcome; False where there is no such open action."""
+    closed = db.execute(
+        update(action)
+        .where(action.c.id == number, action.c.closed_at.is_(None))
+        .values(state="closed", outcome=outcome, closed_at=at)
+    )
+    return closed.rowcount == 1
+
+
+def actions(db: Connection) -> list[dict[str, Any]]:
+    """All actions, open ones first, then by due date."""
+    rows = db.execute(
+        select(action).order_by(action.c.closed_at.is_not(None), action.c.due_on, action.c.id)
+    ).mappings()
+    return [dict(row) for row in rows]
+
+
+def tell(db: Connection, project_key: str, text: str, by: str, at: datetime) -> None:
+    """Adds to a project's story."""
+    db.execute(insert(narrative).values(project_key=project_key, text=text, by=by, at=at))
+
+
+def narratives(db: Connection) -> dict[str, dict[str, Any]]:
+    """The newest narrative per project: text, by, at."""
+    rows = db.execute(select(narrative).order_by(narrative.c.id))
+    return {row.project_key: {"text": row.text, "by": row.by, "at": row.at} for row in rows}
+
+
+def approve_baseline(
+    db: Connection,
+    project_key: str,
+    *,
+    start: date | None,
+    finish: date | None,
+    by: str,
+    why: str,
+    at: datetime,
+) -> None:
+    """Records an approved re-baseline: from now on variance is against these dates."""
+    db.execute(
+        insert(rebaseline).values(
+            project_key=project_key, start_baseline=start, finish_baseline=finish, by=by, why=why, at=at
+        )
+    )
+
+
+def baselines(db: Connection) -> dict[str, Any]:
+    """The newest approved re-baseline per project."""
+    return {row.project_key: row for row in db.execute(select(rebaseline).order_by(rebaseline.c.id))}

@@ -1,0 +1,299 @@
+"""Raw observations: every source record as its tool returned it, with its hash, and the cursors of each read."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portfolio.store import tables
+from portfolio.store.tables import scope as scopes
+from portfolio.store.tables import source_record
+from portfolio.store.types import dump
+
+BATCH = 400
+
+
+class Observed(Protocol):
+    """A source record as it crosses the seam (see `connectors.base.SourceRecord`)."""
+
+    @property
+    def id(self) -> str:
+        """The immutable id."""
+        ...
+
+    @property
+    def key(self) -> str | None:
+        """The name people use."""
+        ...
+
+    @property
+    def url(self) -> str | None:
+        """Where to look at it."""
+        ...
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The record as the tool returned it."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """The tool's concurrency mark."""
+        ...
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was created."""
+        ...
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When it was last changed."""
+        ...
+
+    @property
+    def owned(self) -> Mapping[str, Any]:
+        """Plain values of the fields that Portico writes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A read's identity: one kind of record within a scope of a connection."""
+
+    connection: str
+    kind: str
+    scope: str
+
+
+def digest(body: Mapping[str, Any]) -> str:
+    """The hash by which an unchanged record is known."""
+    return hashlib.sha256(dump(body).encode()).hexdigest()
+
+
+def upsert(db: Connection, table: Any, rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> None:
+    """Inserts rows or replaces the named columns of those that exist. All rows carry the same columns."""
+    if not rows:
+        return
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    db.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_=changed)
+        if changed
+        else statement.on_conflict_do_nothing(index_elements=list(key)),
+        [dict(row) for row in rows],
+    )
+
+
+def batches(items: Sequence[Any], size: int = BATCH) -> Iterable[Sequence[Any]]:
+    """Slices of at most `size`, for statements with a list of values."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _known(db: Connection, read: Read, ids: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for some in batches(ids):
+        rows = db.execute(
+            select(
+                source_record.c.external_id,
+                source_record.c.hash,
+                source_record.c.version,
+                source_record.c.owned,
+                source_record.c.first_seen_at,
+                source_record.c.deleted_at,
+                source_record.c.missing,
+            ).where(
+                source_record.c.connection == read.connection,
+                source_record.c.kind == read.kind,
+                source_record.c.external_id.in_(some),
+            )
+        )
+        found.update({row.external_id: row for row in rows})
+    return found
+
+
+def observe(db: Connection, read: Read, records: Sequence[Observed], at: datetime) -> list[Observed]:
+    """Stores records as seen `at` and returns those that are new or whose content changed.
+
+    A record whose hash is known costs a comparison; it is written only where its version or owned values moved, or
+    where it was thought missing.
+    """
+    unique = {record.id: record for record in records}
+    known = _known(db, read, list(unique))
+    changed, rows = [], []
+    for record in unique.values():
+        before = known.get(record.id)
+        hashed = digest(record.body)
+        if before is not None and before.hash == hashed and before.deleted_at is None and not before.missing:
+            if before.version != record.version or (before.owned or {}) != dict(record.owned):
+                rows.append(_row(read, record, hashed, before.first_seen_at, at))
+            continue
+        changed.append(record)
+        rows.append(_row(read, record, hashed, before.first_seen_at if before else at, at))
+    upsert(db, source_record, rows, tables.RECORD_KEY)
+    return changed
+
+
+def _row(read: Read, record: Observed, hashed: str, first_seen_at: datetime, at: datetime) -> dict[str, Any]:
+    return {
+        "connection": read.connection,
+        "kind": read.kind,
+        "external_id": record.id,
+        "scope": read.scope,
+        "external_key": record.key,
+        "url": record.url,
+        "hash": hashed,
+        "body": record.body,
+        "version": record.version,
+        "owned": dict(record.owned),
+        "source_created_at": record.created_at,
+        "source_updated_at": record.updated_at,
+        "first_seen_at": first_seen_at,
+        "last_seen_at": at,
+        "missing": 0,
+        "deleted_at": None,
+    }
+
+
+def show(
+    db: Connection, connection: str, record: str, values: Mapping[str, Any], version: str | None, at: datetime
+) -> None:
+    """Keeps what a tool showed after a write, unless something newer was observed since."""
+    rows = db.execute(
+        select(source_record).where(
+            source_record.c.connection == connection,
+            (source_record.c.external_id == record) | (source_record.c.external_key == record),
+            source_record.c.last_seen_at <= at,
+        )
+    ).all()
+    for row in rows:
+        db.execute(
+            update(source_record)
+            .where(*(source_record.c[name] == getattr(row, name) for name in tables.RECORD_KEY))
+            .values(owned={**(row.owned or {}), **values}, version=version)
+        )
+
+
+def stored_ids(db: Connection, read: Read) -> set[str]:
+    """Ids of the scope's records that are not deleted."""
+    return set(db.scalars(select(source_record.c.external_id).where(*_within(read))))
+
+
+def missed_ids(db: Connection, read: Read) -> set[str]:
+    """Ids that the last census of the scope did not hold."""
+    return set(
+        db.scalars(select(source_record.c.external_id).where(*_within(read), source_record.c.missing > 0))
+    )
+
+
+def note_census(db: Connection, read: Read, absent: Iterable[str]) -> None:
+    """Notes which stored ids a complete census did not hold; all others of the scope are beyond doubt."""
+    db.execute(update(source_record).where(*_within(read), source_record.c.missing > 0).values(missing=0))
+    for some in batches(sorted(absent)):
+        db.execute(
+            update(source_record)
+            .where(*_within(read), source_record.c.external_id.in_(some))
+            .values(missing=1)
+        )
+
+
+def _within(read: Read) -> tuple[Any, ...]:
+    return (
+        source_record.c.connection == read.connection,
+        source_record.c.kind == read.kind,
+        source_record.c.scope == read.scope,
+        source_record.c.deleted_at.is_(None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored record in the shape in which it was observed."""
+
+    id: str
+    key: str | None
+    url: str | None
+    body: Mapping[str, Any]
+    version: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    owned: Mapping[str, Any]
+
+
+def stored_batches(db: Connection, read: Read, ids: Iterable[str] | None = None) -> Iterator[list[Stored]]:
+    """The scope's live records (or those of these ids) in batches, to translate them again."""
+    for some in batches(sorted(stored_ids(db, read) if ids is None else set(ids))):
+        rows = db.execute(select(source_record).where(*_within(read), source_record.c.external_id.in_(some)))
+        yield [
+            Stored(
+                row.external_id,
+                row.external_key,
+                row.url,
+                row.body,
+                row.version,
+                row.source_created_at,
+                row.source_updated_at,
+                row.owned or {},
+            )
+            for row in rows
+        ]
+
+
+def bury(db: Connection, read: Read, ids: Iterable[str], at: datetime) -> None:
+    """Marks records and their entities as deleted at an instant; nothing is removed."""
+    ids = sorted(ids)
+    for table in (source_record, *tables.entity_tables.values()):
+        for some in batches(ids):
+            db.execute(
+                update(table)
+                .where(
+                    table.c.connection == read.connection,
+                    table.c.kind == read.kind,
+                    table.c.external_id.in_(some),
+                )
+                .values(deleted_at=at)
+            )
+
+
+def cursor(db: Connection, read: Read) -> Any | None:
+    """The scope row of a read (cursor, mapping, read_at, full_read_at, census_at, complete), None before the first."""
+    return db.execute(
+        select(scopes).where(
+            scopes.c.connection == read.connection, scopes.c.kind == read.kind, scopes.c.scope == read.scope
+        )
+    ).one_or_none()
+
+
+def keep_cursor(db: Connection, read: Read, **values: Any) -> None:
+    """Keeps a read's cursor or stamps; columns not named stay as they are."""
+    row = {"connection": read.connection, "kind": read.kind, "scope": read.scope, **values}
+    upsert(db, scopes, [row], ("connection", "kind", "scope"))
+
+
+def forget_other_scopes(db: Connection, connection: str, reads: Iterable[Read]) -> None:
+    """Drops the cursors of scopes that the configuration no longer names."""
+    wanted = {(read.kind, read.scope) for read in reads}
+    for row in db.execute(
+        select(scopes.c.kind, scopes.c.scope).where(scopes.c.connection == connection)
+    ).all():
+        if (row.kind, row.scope) not in wanted:
+            db.execute(
+                delete(scopes).where(
+                    scopes.c.connection == connection, scopes.c.kind == row.kind, scopes.c.scope == row.scope
+                )
+            )
+
+
+def counts(db: Connection) -> dict[str, int]:
+    """Records per connection that are not deleted."""
+    rows = db.execute(
+        select(source_record.c.connection, func.count())
+        .where(source_record.c.deleted_at.is_(None))
+        .group_by(source_record.c.connection)
+    )
+    return {row[0]: row[1] for row in rows}

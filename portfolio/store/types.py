@@ -1,0 +1,153 @@
+"""Column types: how each declared kind of value lies in SQLite and PostgreSQL.
+
+Money is an integer count of minor units (hundredths), shares and numbers an integer count of millionths, so that sums
+in SQL are exact on both databases. Instants are UTC. Text loses U+0000, which PostgreSQL cannot hold.
+"""
+
+import json
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Date, DateTime, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from portfolio.model import FieldType
+
+MINOR = Decimal("0.01")
+MILLIONTH = Decimal("0.000001")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime. A naive one is a defect of the caller and raises ValueError."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database: UTC, without zone where the database keeps none."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive instant {value!r}")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From the database: aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """A Decimal amount as minor units. An amount with more places than the currency has raises ValueError."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """To minor units, exactly."""
+        if value is None:
+            return None
+        minor = value.scaleb(2)
+        if minor != minor.to_integral_value():
+            raise ValueError(f"amount {value} has more than two places")
+        return int(minor)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        """From minor units."""
+        return None if value is None else Decimal(value).scaleb(-2)
+
+
+class Number(TypeDecorator[Decimal]):
+    """A Decimal as millionths; further places are rounded half to even."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """To millionths."""
+        return None if value is None else int(value.quantize(MILLIONTH, ROUND_HALF_EVEN).scaleb(6))
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        """From millionths, without trailing zeros."""
+        if value is None:
+            return None
+        number = Decimal(value).scaleb(-6).normalize()
+        return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
+
+
+class Words(TypeDecorator[str]):
+    """Text without U+0000 and without lone surrogates."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To text that both databases hold."""
+        if value is None:
+            return None
+        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot stand in a document")
+
+
+def instant_text(value: datetime) -> str:
+    """An instant as UTC ISO 8601 with `Z`."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def dump(document: object) -> str:
+    """A document as compact JSON, keys sorted, ASCII only, Decimals as strings: equal documents give equal text."""
+    return json.dumps(document, default=_plain, sort_keys=True, separators=(",", ":"))
+
+
+class Document(TypeDecorator[Any]):
+    """A JSON-like value as text. Tuples come back as lists, Decimals and dates as strings."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To JSON text."""
+        return None if value is None else dump(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """From JSON text."""
+        return None if value is None else json.loads(value)
+
+
+def column_type(kind: FieldType) -> TypeEngine[Any]:
+    """The column type of a declared kind of value."""
+    types: dict[FieldType, TypeEngine[Any]] = {
+        "text": Words(),
+        "day": Date(),
+        "instant": Instant(),
+        "money": Money(),
+        "share": Number(),
+        "number": Number(),
+        "integer": Integer(),
+        "flag": Boolean(),
+        "texts": Document(),
+        "document": Document(),
+    }
+    return types[kind]
+
+
+def plain_json(value: object) -> object:
+    """The JSON form of the values of an entity: decimals as text, instants with `Z`, days ISO. For `json.dumps(default=...)`."""
+    return _plain(value)
+
+
+def json_like(document: Any) -> Any:
+    """A document as it comes back from the store: decimals and dates as text, tuples as lists."""
+    return json.loads(dump(document))

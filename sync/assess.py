@@ -1,0 +1,213 @@
+"""Assessing: facts from the store, judged by pure functions, kept as a snapshot where something changed.
+
+Only projects whose facts changed are judged again; a new day, changed rules or a source that went stale touch all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from config.settings import Settings
+from portfolio import judge
+from portfolio.capacity import capacity
+from portfolio.store import gather, links, manual, records, runs, snapshots
+from portfolio.store.snapshots import Judged, fingerprint
+from portfolio.store.types import instant_text, json_like
+from sync.wiring import declared_projects
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What an assessment came to: the snapshot, every judgement, and the projects by their registry."""
+
+    snapshot_id: str
+    number: int
+    taken_at: datetime
+    judged: Mapping[str, Judged]
+    names: links.Registry
+    changed: int
+    is_new: bool
+
+
+def today_of(settings: Settings, now: datetime) -> date:
+    """The portfolio's day at an instant."""
+    return now.astimezone(settings.portfolio.zone).date()
+
+
+def sources(db: Connection, settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    """The state of each connection: when it was read, how old that is, whether it is stale."""
+    known, counts, held = runs.connections(db), records.counts(db), runs.quarantine_counts(db)
+    found = []
+    for name, connection in settings.connections.items():
+        row = known.get(name)
+        read_at = row.read_at if row else None
+        age = None if read_at is None else max(0, int((now - read_at).total_seconds()))
+        failed = row is not None and row.state == "failed"
+        late = age is None or age > settings.safety_of(name).stale_after.total_seconds()
+        found.append(
+            {
+                "connection": name,
+                "tool": connection.tool,
+                "state": _state(row, failed=failed, late=late),
+                "read_at": None if read_at is None else instant_text(read_at),
+                "age_seconds": age,
+                "records": counts.get(name, 0),
+                "complete": not failed and read_at is not None,
+                "stale": failed or late,
+                "expired": late,
+                "error": row.error if row else None,
+                "quarantined": held.get(name, 0),
+            }
+        )
+    return found
+
+
+def _state(row: Any, *, failed: bool, late: bool) -> str:
+    if failed:
+        return "failed"
+    if row is not None and row.state == "held":
+        return "held"
+    return "stale" if late else "ok"
+
+
+def _facts(
+    db: Connection, settings: Settings, names: links.Registry, now: datetime, expired: frozenset[str]
+) -> list[Any]:
+    today = today_of(settings, now)
+    midnight = datetime.combine(today, time(), settings.portfolio.zone)
+    return gather.gather(
+        db,
+        names,
+        since=midnight - timedelta(days=30),
+        today=today,
+        currency=settings.portfolio.currency,
+        expired=expired,
+    )
+
+
+def _judge(
+    facts: Any, before: Judged | None, now: datetime, policy: judge.Policy, story: Any, mark: str
+) -> Judged:
+    noted = fingerprint(mark, asdict(facts), story)
+    if before is not None and before.facts == noted:
+        return before
+    judgement = judge.judge(facts, now=now, policy=policy)
+    body = {**judgement.document, "narrative": story}
+    _keep_since(body, before, now.astimezone(policy.timezone).date())
+    outcome = {
+        "figures": judgement.figures,
+        "budget_figures": judgement.budget_figures,
+        "exceptions": judgement.exceptions,
+    }
+    return Judged(facts.key, noted, json_like(body), json_like(outcome))
+
+
+def _keep_since(body: Mapping[str, Any], before: Judged | None, today: date) -> None:
+    for name, verdict in body["status"].items():
+        earlier = before.body["status"][name] if before else None
+        same = earlier is not None and earlier["value"] == verdict["value"]
+        verdict["since"] = earlier["since"] if earlier is not None and same else today.isoformat()
+
+
+def assess(
+    db: Connection, settings: Settings, policy: judge.Policy, *, now: datetime, run_id: str, link: bool = True
+) -> Assessed:
+    """Links, judges and keeps a snapshot if a figure, a status or a source's state changed since the newest one."""
+    names = links.registry(db, *declared_projects(settings))
+    if link:
+        links.link(db, names)
+    stated = sources(db, settings, now)
+    expired = frozenset(each["connection"] for each in stated if each["expired"])
+    last = snapshots.newest(db)
+    before = snapshots.judgements(db, last.number) if last else {}
+    stories = _stories(db)
+    mark = fingerprint(policy.fingerprint, today_of(settings, now))
+    judged = {
+        facts.key: _judge(facts, before.get(facts.key), now, policy, stories.get(facts.key), mark)
+        for facts in _facts(db, settings, names, now, expired)
+    }
+    changed: dict[str, Judged | None] = {
+        key: each for key, each in judged.items() if key not in before or _moved(before[key], each)
+    }
+    changed |= {key: None for key in before if key not in judged}
+    portfolio = json_like({"capacity": capacity(gather.allocations(db)), "exceptions": _unallocated(names)})
+    complete = all(not each["stale"] for each in stated)
+    if (
+        last is not None
+        and not changed
+        and last.portfolio == portfolio
+        and _same_sources(last.sources, stated)
+    ):
+        snapshots.advance(db, last.number, stated, complete=complete)
+        return Assessed(last.id, last.number, last.taken_at, judged, names, 0, is_new=False)
+    snapshot_id = f"S{now:%Y%m%d-%H%M%S}-{fingerprint(run_id, portfolio)[:6]}"
+    snapshots.keep(
+        db,
+        snapshot_id=snapshot_id,
+        run_id=run_id,
+        taken_at=now,
+        as_of=today_of(settings, now),
+        complete=complete,
+        portfolio=portfolio,
+        sources=stated,
+        changed=changed,
+    )
+    number = last.number + 1 if last else 1
+    return Assessed(snapshot_id, number, now, judged, names, len(changed), is_new=True)
+
+
+def _moved(before: Judged, after: Judged) -> bool:
+    return fingerprint(before.body, before.outcome) != fingerprint(after.body, after.outcome)
+
+
+def _same_sources(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> bool:
+    def state(stated: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        return [
+            (each["connection"], each["state"], each["stale"], each["records"], each["quarantined"])
+            for each in stated
+        ]
+
+    return state(before) == state(after)
+
+
+def _stories(db: Connection) -> dict[str, dict[str, Any]]:
+    return {
+        key: {"text": told["text"], "by": told["by"], "at": instant_text(told["at"])}
+        for key, told in manual.narratives(db).items()
+    }
+
+
+def _unallocated(names: links.Registry) -> list[dict[str, Any]]:
+    """Budget codes whose declared shares leave a rest, and names that two projects claim: for a person to settle."""
+    shares: dict[str, Decimal] = {}
+    for project in names.projects.values():
+        for code, share in project.budget_codes.items():
+            shares[code] = shares.get(code, Decimal(0)) + share
+    found = [
+        {
+            "project": None,
+            "kind": "unallocated",
+            "severity": "warning",
+            "text": f"budget code {code}: {1 - share:.0%} belongs to no project",
+            "since": None,
+            "because": f"the declared shares sum to {share.normalize()}",
+        }
+        for code, share in sorted(shares.items())
+        if share < 1
+    ]
+    found += [
+        {
+            "project": None,
+            "kind": "link_conflict",
+            "severity": "warning",
+            "text": doubt,
+            "since": None,
+            "because": "two projects name the same record; the first one has it",
+        }
+        for doubt in names.doubts
+    ]
+    return found

@@ -1,0 +1,1 @@
+"""The commands of `portico`, a module per kind of work."""

@@ -1,0 +1,50 @@
+"""check, fields: what each tool says of itself before anything is read or written."""
+
+import click
+
+from sync.commands.run import known
+from sync.program import DONE, FINDINGS, Program, json_option
+
+
+@click.command()
+@click.argument("connection", nargs=-1)
+@json_option
+@click.pass_obj
+def check(program: Program, connection: tuple[str, ...], *, as_json: bool) -> int:
+    """Validates configuration, credentials, mappings and each write target; names the exact fix."""
+    from sync.preflight import check as examine  # noqa: PLC0415  (start-up stays fast for --help)
+
+    names = known(program, connection)
+    findings = [each for name in names for each in examine(program.settings, name, program.now())]
+    ok = not any(each["severity"] == "error" for each in findings)
+    if as_json:
+        program.print_json({"ok": ok, "findings": findings})
+    else:
+        from reports.terminal import findings_list  # noqa: PLC0415  (only for people)
+
+        findings_list({"ok": ok, "findings": findings}, names, program.console())
+    return DONE if ok else FINDINGS
+
+
+@click.command()
+@click.argument("connection")
+@click.argument("kind", required=False)
+@json_option
+@click.pass_obj
+def fields(program: Program, connection: str, kind: str | None, *, as_json: bool) -> int:
+    """Lists the tool's fields: id, name, type, options, writable here, mapped to what."""
+    from sync.preflight import fields_of  # noqa: PLC0415  (start-up stays fast for --help)
+
+    (name,) = known(program, [connection])
+    rows = fields_of(program.settings, name, kind)
+    if as_json:
+        program.print_json(rows)
+        return DONE
+    for each in rows:
+        options = f" [{', '.join(each['options'])}]" if each["options"] else ""
+        writable = "writable" if each["writable"] else "read-only"
+        mapped = f" → {', '.join(each['mapped_to'])}" if each["mapped_to"] else ""
+        click.echo(
+            f"{each['kind']}.{each['id']}  {each['name']}  {each['type']}{options}  {writable}{mapped}"
+        )
+    return DONE

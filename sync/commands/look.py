@@ -1,0 +1,163 @@
+"""report, explain, history, links, status: what the store knows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sync.program import DONE, FINDINGS, Program, Refused, json_option
+
+FORMATS = ("html", "xlsx", "json", "csv", "md")
+
+
+def document_of(program: Program) -> dict[str, Any]:
+    """The newest snapshot's report document; refused where nothing was assessed yet."""
+    from sync.reporting import NoSnapshot, document  # noqa: PLC0415  (start-up stays fast for --help)
+
+    with program.store() as store, store.reading() as db:
+        try:
+            return document(db, program.settings)
+        except NoSnapshot as error:
+            raise Refused(str(error)) from error
+
+
+def project_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A project of the document; refused with near keys where there is none."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
+
+    projects = {each["key"]: each for each in document["projects"]}
+    if key not in projects:
+        near = get_close_matches(key, projects, n=3) or list(projects)[:5]
+        raise Refused(f"no project {key!r}; near it: {', '.join(near) or 'there are no projects yet'}")
+    return dict(projects[key])
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True)
+@click.option("--audience", help="internal or public.")
+@click.option("--department", help="Only this department's projects.")
+@click.option("--project", help="Only this project.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (a folder for csv).")
+@click.pass_obj
+def report(
+    program: Program,
+    *,
+    form: str,
+    audience: str | None,
+    department: str | None,
+    project: str | None,
+    output: Path | None,
+) -> int:
+    """Writes a report from the newest snapshot."""
+    from reports import formats, views  # noqa: PLC0415  (start-up stays fast for --help)
+
+    document = document_of(program)
+    try:
+        if department:
+            document = views.for_department(document, department)
+        if project:
+            document = views.for_project(document, project)
+        if audience:
+            document = views.for_audience(document, audience)
+    except views.ViewError as error:
+        raise Refused(str(error)) from error
+    if output is None:
+        if form != "json":
+            raise Refused(f"-o is needed for {form}: the file to write")
+        program.print_json(document)
+        return DONE
+    try:
+        path = formats.write(document, form, output)
+    except OSError as error:
+        raise Refused(f"{output} cannot be written: {error.strerror}") from error
+    program.progress(f"{path}")
+    return DONE
+
+
+@click.command()
+@click.argument("project")
+@click.argument("figure", required=False)
+@json_option
+@click.pass_obj
+def explain(program: Program, project: str, figure: str | None, *, as_json: bool) -> int:
+    """Shows rule, inputs, threshold and source records behind a status or figure."""
+    from sync.explaining import explanation  # noqa: PLC0415  (start-up stays fast for --help)
+
+    found = explanation(project_of(document_of(program), project), figure)
+    if as_json:
+        program.print_json(found)
+    else:
+        from reports.terminal import explain_screen  # noqa: PLC0415  (only for people)
+
+        explain_screen(found, program.console())
+    return DONE
+
+
+@click.command()
+@click.argument("project")
+@click.option("--field", help="Only this field.")
+@json_option
+@click.pass_obj
+def history(program: Program, project: str, field: str | None, *, as_json: bool) -> int:
+    """Shows what changed, when, in which tool, by which run."""
+    from portfolio.store.entities import history_of  # noqa: PLC0415  (start-up stays fast for --help)
+
+    names = ("at", "connection", "external_key", "entity", "field", "before", "after", "run_id")
+    with program.store() as store, store.reading() as db:
+        changes = [{name: each[name] for name in names} for each in history_of(db, project, field)]
+    if as_json:
+        program.print_json(changes)
+        return DONE
+    for each in changes:
+        at = each["at"].isoformat(timespec="minutes").replace("+00:00", "Z")
+        where = f"{each['connection']} {each['external_key']}"
+        click.echo(f"{at}  {where}  {each['field']}: {each['before']!r} → {each['after']!r}")
+    if not changes:
+        click.echo(f"no recorded change of {project}{f' {field}' if field else ''}")
+    return DONE
+
+
+@click.command()
+@click.option("--suggest", is_flag=True, help="Suggest links by equal names; nothing is applied.")
+@json_option
+@click.pass_obj
+def links(program: Program, *, suggest: bool, as_json: bool) -> int:
+    """Shows which source records belong to which project, and what is unlinked."""
+    from sync.linking import overview  # noqa: PLC0415  (start-up stays fast for --help)
+
+    with program.store() as store, store.reading() as db:
+        found = overview(db, program.settings, suggest=suggest)
+    if as_json:
+        program.print_json(found)
+        return DONE
+    for project in found["projects"]:
+        click.echo(f"{project['key']}  {project['name']}")
+        for each in project["records"]:
+            click.echo(f"    {each['connection']}: {each['count']} {each['entity']}")
+    for each in found["unlinked"]:
+        click.echo(
+            f"unlinked: {each['count']} {each['entity']} in {each['connection']} ({', '.join(each['examples'])})"
+        )
+    for each in found["suggestions"]:
+        click.echo(f"suggestion: {each['connection']} {each['name']} → {each['project']} ({each['because']})")
+    return DONE
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(program: Program, *, as_json: bool) -> int:
+    """Shows runs, freshness per connection, pending writes, quarantine and alarms."""
+    from sync.standing import standing  # noqa: PLC0415  (start-up stays fast for --help)
+
+    with program.store() as store, store.reading() as db:
+        found = standing(db, program.settings, program.now())
+    if as_json:
+        program.print_json(found)
+    else:
+        from reports.terminal import status_screen  # noqa: PLC0415  (only for people)
+
+        status_screen(found, program.console())
+    well = all(each["state"] == "ok" for each in found["connections"]) and not found["quarantine"]
+    return DONE if well else FINDINGS

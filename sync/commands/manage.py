@@ -1,0 +1,303 @@
+"""gates, actions, narrative, override, rebaseline: what a manager adds."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import click
+
+from portfolio.model import COLOURS, DECISIONS, DIMENSIONS
+from sync.commands.look import document_of, project_of
+from sync.program import DONE, Program, Refused, json_option
+
+UNDERSTOOD = {
+    "go": "approved",
+    "approve": "approved",
+    "go-with-conditions": "approved_with_conditions",
+    "no-go": "rejected",
+    "reject": "rejected",
+    "hold": "deferred",
+    "defer": "deferred",
+    "waive": "waived",
+}
+
+
+class Day(click.ParamType[date]):
+    """A day as YYYY-MM-DD."""
+
+    name = "day"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Text to a day."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day such as 2026-11-30", param, ctx)
+
+
+def record(
+    program: Program, project: str, by: str, what: str, act: Callable[[Any, datetime], dict[str, Any]]
+) -> None:
+    """Carries out an addition and audits it in one transaction; refused where there is no such project."""
+    from portfolio.store import audit, links  # noqa: PLC0415  (start-up stays fast for --help)
+    from sync.wiring import declared_projects  # noqa: PLC0415  (as above)
+
+    now = program.now()
+    with program.store() as store, store.transaction() as db:
+        names = links.registry(db, *declared_projects(program.settings))
+        if project not in names.projects:
+            raise Refused(f"no project {project!r}; `portico gates` lists them")
+        detail = act(db, now)
+        audit.record(db, at=now, run_id="", who=by, what=what, subject=project, detail=detail)
+
+
+class Shown(click.Group):
+    """A group that shows by default: `gates PROJECT` is `gates show PROJECT`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `show` before words that name no command of the group."""
+        words = [each for each in args if not each.startswith("-")]
+        if not words or words[0] not in self.commands:
+            args = ["show", *args] if not {"-h", "--help"} & set(args) else args
+        return super().parse_args(ctx, args)
+
+
+@click.group("gates", cls=Shown)
+def gates() -> None:
+    """Shows gate status (`gates [PROJECT]`), or records a decision (`gates decide`)."""
+
+
+@gates.command("show", hidden=True)
+@click.argument("project", required=False)
+@json_option
+@click.pass_obj
+def show(program: Program, project: str | None, *, as_json: bool) -> int:
+    """Shows the gates of one project or of all."""
+    document = document_of(program)
+    projects = [project_of(document, project)] if project else document["projects"]
+    keys = (
+        "gate",
+        "name",
+        "position",
+        "status",
+        "due_on",
+        "decided_on",
+        "decided_by",
+        "note",
+        "criteria",
+        "conditions",
+    )
+    rows = [
+        {"project": each["key"], **{key: gate.get(key) for key in keys}}
+        for each in projects
+        for gate in each["gates"]
+    ]
+    if as_json:
+        program.print_json(rows)
+    else:
+        from reports.terminal import gates_table  # noqa: PLC0415  (only for people)
+
+        gates_table(rows, program.console())
+    return DONE
+
+
+def _condition(text: str) -> dict[str, Any]:
+    words, bar, due = text.rpartition("|")
+    if not bar:
+        return {"text": text.strip(), "due_on": None, "met_on": None}
+    try:
+        day = date.fromisoformat(due.strip())
+    except ValueError:
+        raise Refused(f'--condition "{text}": after the bar stands the due day, such as 2026-12-31') from None
+    return {"text": words.strip(), "due_on": day.isoformat(), "met_on": None}
+
+
+@gates.command("decide")
+@click.argument("project")
+@click.argument("gate")
+@click.argument("decision")
+@click.option("--by", required=True, help="Who decided.")
+@click.option("--note", help="Why, or what was said.")
+@click.option("--condition", "conditions", multiple=True, help='"TEXT | DUE", repeatable.')
+@click.pass_obj
+def decide(
+    program: Program,
+    project: str,
+    gate: str,
+    decision: str,
+    *,
+    by: str,
+    note: str | None,
+    conditions: tuple[str, ...],
+) -> int:
+    """Records a decision: approved, approved_with_conditions, rejected, deferred or waived."""
+    from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
+    from sync.wiring import policy  # noqa: PLC0415  (as above)
+
+    verdict = UNDERSTOOD.get(decision.casefold(), decision.casefold())
+    if verdict not in DECISIONS:
+        raise Refused(f"no decision {decision!r}; accepted: {', '.join([*DECISIONS, *UNDERSTOOD])}")
+    pack = policy(program.settings).pack
+    known = {each.key.casefold(): each.key for each in pack.gates}
+    if gate.casefold() not in known:
+        raise Refused(f"no gate {gate!r} in pack {pack.id}; there are: {', '.join(known.values())}")
+    agreed = [_condition(each) for each in conditions]
+    if verdict == "approved_with_conditions" and not agreed:
+        raise Refused('an approval with conditions needs at least one --condition "TEXT | DUE"')
+
+    def act(db: Any, now: datetime) -> dict[str, Any]:
+        day = now.astimezone(program.settings.portfolio.zone).date()
+        manual.decide(
+            db,
+            project,
+            known[gate.casefold()],
+            verdict,
+            decided_on=day,
+            by=by,
+            note=note,
+            conditions=agreed,
+            at=now,
+        )
+        return {"gate": known[gate.casefold()], "decision": verdict, "note": note, "conditions": agreed}
+
+    record(program, project, by, "gate decision", act)
+    program.progress(f"{project} {known[gate.casefold()]}: {verdict}. `portico sync` writes it to the tools.")
+    return DONE
+
+
+@click.group("actions", cls=Shown)
+def actions() -> None:
+    """Lists corrective actions, or adds and closes one."""
+
+
+@actions.command("show", hidden=True)
+@json_option
+@click.pass_obj
+def show_actions(program: Program, *, as_json: bool) -> int:
+    """Lists the actions, open ones first."""
+    from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
+
+    with program.store() as store, store.reading() as db:
+        found = manual.actions(db)
+    if as_json:
+        program.print_json(found)
+        return DONE
+    for each in found:
+        due = f" due {each['due_on']}" if each["due_on"] else ""
+        click.echo(
+            f"{each['id']}  {each['project_key']}  {each['state']}{due}  {each['owner'] or '-'}: {each['title']}"
+        )
+    if not found:
+        click.echo("no actions")
+    return DONE
+
+
+@actions.command("add")
+@click.argument("project")
+@click.argument("text")
+@click.option("--owner", required=True)
+@click.option("--due", required=True, type=Day())
+@click.pass_obj
+def add(program: Program, project: str, text: str, *, owner: str, due: date) -> int:
+    """Opens a corrective action."""
+    from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
+
+    opened: list[int] = []
+
+    def act(db: Any, now: datetime) -> dict[str, Any]:
+        opened.append(
+            manual.add_action(db, project, text, type_="corrective_action", owner=owner, due_on=due, at=now)
+        )
+        return {"id": opened[0], "text": text, "owner": owner, "due_on": due}
+
+    record(program, project, owner, "action opened", act)
+    click.echo(opened[0])
+    return DONE
+
+
+@actions.command("close")
+@click.argument("number", type=int)
+@click.option("--outcome", required=True)
+@click.pass_obj
+def close(program: Program, number: int, *, outcome: str) -> int:
+    """Closes an action with its outcome."""
+    from portfolio.store import audit, manual  # noqa: PLC0415  (start-up stays fast for --help)
+
+    now = program.now()
+    with program.store() as store, store.transaction() as db:
+        if not manual.close_action(db, number, outcome, now):
+            raise Refused(f"no open action {number}; `portico actions` lists them")
+        audit.record(
+            db,
+            at=now,
+            run_id="",
+            who="command",
+            what="action closed",
+            subject=str(number),
+            detail={"outcome": outcome},
+        )
+    return DONE
+
+
+@click.command()
+@click.argument("project")
+@click.option("--text", required=True)
+@click.option("--by", required=True)
+@click.pass_obj
+def narrative(program: Program, project: str, *, text: str, by: str) -> int:
+    """Adds to a project's story; the newest stands in the reports."""
+    from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
+
+    def act(db: Any, now: datetime) -> dict[str, Any]:
+        manual.tell(db, project, text, by, now)
+        return {"text": text}
+
+    record(program, project, by, "narrative", act)
+    return DONE
+
+
+@click.command()
+@click.argument("project")
+@click.argument("dimension", type=click.Choice(["overall", *DIMENSIONS]))
+@click.argument("value", type=click.Choice(COLOURS))
+@click.option("--why", required=True)
+@click.option("--until", required=True, type=Day())
+@click.option("--by", required=True)
+@click.pass_obj
+def override(
+    program: Program, project: str, dimension: str, value: str, *, why: str, until: date, by: str
+) -> int:
+    """Sets a reasoned colour until a day; the computed one stays visible."""
+    from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
+
+    def act(db: Any, now: datetime) -> dict[str, Any]:
+        manual.set_override(db, project, dimension, value, why=why, by=by, until=until, at=now)
+        return {"dimension": dimension, "value": value, "why": why, "until": until}
+
+    record(program, project, by, "override", act)
+    return DONE
+
+
+@click.command()
+@click.argument("project")
+@click.option("--by", required=True)
+@click.option("--why", required=True)
+@click.pass_obj
+def rebaseline(program: Program, project: str, *, by: str, why: str) -> int:
+    """Approves the project's current plan as its new baseline; the old one is kept."""
+    from portfolio.store import links, manual  # noqa: PLC0415  (start-up stays fast for --help)
+    from sync.wiring import declared_projects  # noqa: PLC0415  (as above)
+
+    def act(db: Any, now: datetime) -> dict[str, Any]:
+        values = links.registry(db, *declared_projects(program.settings)).projects[project].values
+        start = values.get("start_actual") or values.get("start_planned")
+        finish = values.get("finish_forecast") or values.get("finish_planned")
+        if finish is None:
+            raise Refused(f"{project} has no planned or forecast finish to take as its baseline")
+        manual.approve_baseline(db, project, start=start, finish=finish, by=by, why=why, at=now)
+        return {"start_baseline": start, "finish_baseline": finish, "why": why}
+
+    record(program, project, by, "rebaseline", act)
+    return DONE

@@ -1,0 +1,177 @@
+"""demo, sandbox, init, db, serve: how one begins, and how it goes on."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.program import DONE, FINDINGS, Program, Refused, json_option
+
+if TYPE_CHECKING:
+    from sandbox.city import Size
+
+SIZES = ("small", "city", "large")
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+)
+@click.option("--serve", "stay", is_flag=True, help="Stay up with the portal afterwards.")
+@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
+@json_option
+@click.pass_obj
+def demo(program: Program, *, folder: Path, stay: bool, size: "Size", as_json: bool) -> int:
+    """Runs the whole job against simulated tools, twice, and writes the reports to a folder."""
+    from sync import demo as rehearsal  # noqa: PLC0415  (start-up stays fast for --help)
+
+    began = time.monotonic()
+    with rehearsal.prepare(program, folder.absolute(), size) as sandbox:
+        program.progress(
+            f"Simulated tools run on loopback: {', '.join(sandbox.urls)}. Configuration: {program.config}"
+        )
+        shown = rehearsal.rehearse(program, folder.absolute(), program.progress)
+        summary = {
+            "projects": len(shown.document["projects"]),
+            "first": shown.first.counts(),
+            "second": shown.second.counts(),
+            "quarantine": shown.second.quarantined,
+            "snapshot": shown.document["snapshot"]["id"],
+            "seconds": round(time.monotonic() - began, 1),
+            "files": {form: str(path) for form, path in shown.files.items()},
+        }
+        if as_json:
+            program.print_json(summary)
+        else:
+            from reports.terminal import demo_summary  # noqa: PLC0415  (only for people)
+
+            demo_summary(shown.document, summary, program.console())
+        if stay:
+            from sync.service import serve_until_stopped  # noqa: PLC0415  (only for --serve)
+
+            serve_until_stopped(program, port=8080)
+    well = shown.second.counts()["planned"] == 0 and not shown.first.counts()["failed"]
+    return DONE if well else FINDINGS
+
+
+@click.command()
+@click.option("--port-base", type=int, help="The first of the ports to use (default: free ones).")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep what was written to the tools here.",
+)
+@click.option(
+    "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Faults to inject."
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sandbox-files"),
+    show_default=True,
+)
+@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
+@click.pass_obj
+def sandbox(
+    program: Program,
+    *,
+    port_base: int | None,
+    state: Path | None,
+    faults: Path | None,
+    folder: Path,
+    size: "Size",
+) -> int:
+    """Starts only the simulated tools, for trying a configuration by hand. Stop with Ctrl-C."""
+    from sandbox.city import build  # noqa: PLC0415  (start-up stays fast for --help)
+    from sandbox.faults import load  # noqa: PLC0415  (as above)
+    from sandbox.tools import start  # noqa: PLC0415  (as above)
+    from sync.commands.run import interruptible  # noqa: PLC0415  (as above)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    stop = interruptible()
+    rules = load(faults) if faults else ()
+    with start(
+        build(size, program.now().date()), folder.absolute(), port_base=port_base, faults=rules
+    ) as tools:
+        (folder / "portico.yaml").write_text(tools.configuration(), encoding="utf-8")
+        for name, url in tools.urls.items():
+            click.echo(f"{name}: {url}")
+        for name, value in tools.environment.items():
+            click.echo(f"export {name}={value}")
+        click.echo(f"portico -c {folder / 'portico.yaml'} sync")
+        stop.wait()
+        if state:
+            tools.save(state)
+    return DONE
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of portico.yaml instead.")
+def init(folder: Path, *, schema: bool) -> int:
+    """Writes a commented portico.yaml to start from; never over an existing one."""
+    from config.template import TEMPLATE  # noqa: PLC0415  (as above)
+
+    from config.loading import schema as json_schema  # noqa: PLC0415  (start-up stays fast for --help)
+
+    if schema:
+        click.echo(json.dumps(json_schema(), indent=2))
+        return DONE
+    path = folder / "portico.yaml"
+    if path.exists():
+        raise Refused(f"{path} exists and is left as it is")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(TEMPLATE, encoding="utf-8")
+    click.echo(f"{path} is written. Fill in a connection, then run `portico check`.")
+    return DONE
+
+
+@click.group()
+def db() -> None:
+    """The store's schema."""
+
+
+@db.command()
+@click.pass_obj
+def upgrade(program: Program) -> int:
+    """Brings the store to this program's schema. Back it up before."""
+    from portfolio.store.database import upgrade_at  # noqa: PLC0415  (start-up stays fast for --help)
+
+    before, after = upgrade_at(program.settings.store)
+    click.echo(f"schema {after}" if before == after else f"schema {before or 'none'} → {after}")
+    return DONE
+
+
+@db.command()
+@click.pass_obj
+def check(program: Program) -> int:
+    """Tells whether the store has this program's schema and is whole."""
+    from portfolio.store.database import faults  # noqa: PLC0415  (start-up stays fast for --help)
+
+    with program.store() as store:
+        found = faults(store)
+    for text in found:
+        click.echo(text)
+    if not found:
+        click.echo("the store is whole")
+    return FINDINGS if found else DONE
+
+
+@click.command()
+@click.option("--port", type=int, default=8080, show_default=True)
+@click.pass_obj
+def serve(program: Program, *, port: int) -> int:
+    """Runs the schedule and shows the newest report on loopback, until SIGTERM."""
+    from sync.service import serve_until_stopped  # noqa: PLC0415  (start-up stays fast for --help)
+
+    if program.fixed_now is not None:
+        raise Refused("serve lives in the present: --now is refused")
+    serve_until_stopped(program, port=port)
+    return DONE

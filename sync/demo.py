@@ -1,0 +1,78 @@
+"""The demo: simulated tools on loopback, the whole job against them twice, and the reports of it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.city import Size, build
+from sandbox.tools import Sandbox, start
+from sync.engine import Caps, Report, Run
+from sync.program import Program
+from sync.reporting import document
+from sync.wiring import policy
+
+REPORTS = (
+    ("html", "report.html"),
+    ("xlsx", "report.xlsx"),
+    ("json", "report.json"),
+    ("md", "report.md"),
+    ("csv", "csv"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the demo did: both runs, the report document, and the files it wrote."""
+
+    first: Report
+    second: Report
+    document: dict[str, Any]
+    files: dict[str, Path]
+
+
+def prepare(program: Program, folder: Path, size: Size) -> Sandbox:
+    """Starts the simulated tools over a fresh store in `folder` and points the program at their configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("portico.db*"):
+        old.unlink()
+    sandbox = start(build(size, program.now().date()), folder)
+    program.config = folder / "portico.yaml"
+    program.config.write_text(sandbox.configuration(), encoding="utf-8")
+    program.environ = {**os.environ, **sandbox.environment}
+    return sandbox
+
+
+def once(program: Program, say: Callable[[str], None]) -> Report:
+    """One sync over every connection."""
+    with (
+        program.store() as store,
+        Run(
+            store,
+            program.settings,
+            policy(program.settings),
+            command="sync",
+            now=program.now(),
+            clock=program.now,
+            say=say,
+        ) as run,
+    ):
+        run.pull(list(program.settings.connections))
+        run.plan(Caps())
+        run.apply()
+    return run.report
+
+
+def rehearse(program: Program, folder: Path, say: Callable[[str], None]) -> Shown:
+    """Runs the job twice and writes the reports into `folder`."""
+    from reports import formats  # noqa: PLC0415  (loads the formats only when they are written)
+
+    say("First run: every tool is read, judged and written.")
+    first = once(program, say)
+    say("Second run: nothing changed, so nothing should be written.")
+    second = once(program, say)
+    with program.store() as store, store.reading() as db:
+        built = document(db, program.settings)
+    files = {form: formats.write(built, form, folder / name) for form, name in REPORTS}
+    return Shown(first, second, built, files)

@@ -1,0 +1,524 @@
+"""One run: pull, assess, plan, brake, apply, each step in its own words; commands call the steps they need."""
+
+import logging
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from sqlalchemy import Connection as Db
+from sqlalchemy import or_, select
+
+from config.settings import Settings
+from connectors.base import Connector, Outcome, Patch, Shown, Stream, Target
+from connectors.errors import Conflict, ConnectorError, Retry
+from portfolio.judge import Policy, ledger_figures
+from portfolio.store import audit, gather, runs, writes
+from portfolio.store import records as raw
+from portfolio.store.database import Store
+from portfolio.store.tables import entity_tables, source_record
+from portfolio.store.types import json_like
+from sync import plan as planning
+from sync import wiring, wishes
+from sync.assess import Assessed, assess, today_of
+from sync.plan import Change, Hold, Plan, Refusal, Sight, Written
+from sync.pull import Puller, Result, Tool, tool_of
+from sync.wishes import Stamp, Wanted
+
+_LOG = logging.getLogger("portico.run")
+WHO = "portico"
+INCOMPLETE, FAILED, HELD_BACK, READ = "incomplete", "failed", "held", "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What a person allows for this run; None: as configured."""
+
+    max_changes: int | None = None
+    max_share: Decimal | None = None
+    approve: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run came to, for the terminal, the exit code and the store."""
+
+    run_id: str
+    read: dict[str, Result] = field(default_factory=dict)
+    assessed: Assessed | None = None
+    plan: Plan = field(default_factory=Plan)
+    held: list[Hold] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+    """Connections whose targets could not be looked at, and why."""
+    applied: int = 0
+    records_written: int = 0
+    refused: int = 0
+    conflicts: int = 0
+    unknown: int = 0
+    quarantined: int = 0
+    interrupted: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """`held`, `findings` or `done`."""
+        if self.held or any(result.held for result in self.read.values()):
+            return "held"
+        failed = any(not result.ok for result in self.read.values()) or self.unread
+        left = self.refused or self.conflicts or self.unknown or self.quarantined or self.plan.refused
+        return "findings" if failed or left or self.interrupted else "done"
+
+    def counts(self) -> dict[str, Any]:
+        """The figures that the store keeps of a run."""
+        return {
+            "records": sum(result.records for result in self.read.values()),
+            "changed": sum(result.changed for result in self.read.values()),
+            "rejected": sum(result.rejected for result in self.read.values()),
+            "deleted": sum(result.deleted for result in self.read.values()),
+            "projects": len(self.assessed.judged) if self.assessed else 0,
+            "judged_anew": self.assessed.changed if self.assessed else 0,
+            "planned": len(self.plan.changes),
+            "written": self.applied,
+            "records_written": self.records_written,
+            "refused": self.refused + len(self.plan.refused),
+            "conflicts": self.conflicts,
+            "unknown": self.unknown,
+            "failed": sorted(name for name, result in self.read.items() if not result.ok),
+            "held": sorted({hold.connection for hold in self.held}),
+        }
+
+
+class Run:
+    """One run over one store. Use as a context: it notes its start and end, and closes the connectors."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        policy: Policy,
+        *,
+        command: str,
+        now: datetime,
+        clock: Callable[[], datetime],
+        stop: threading.Event | None = None,
+        say: Callable[[str], None] = _LOG.info,
+        connect: Callable[[str], Connector] | None = None,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.policy = policy
+        self.now = now
+        self.clock = clock
+        self.stop = stop or threading.Event()
+        self.say = say
+        self.report = Report(f"R{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}")
+        self._command = command
+        self._connect = connect or (lambda name: wiring.connector(settings, name))
+        self._connectors: dict[str, Connector] = {}
+        self._looked: dict[str, dict[str, Shown]] = {}
+        self._targets: dict[tuple[str, str], Wanted] = {}
+
+    def __enter__(self) -> Self:
+        with self.store.transaction() as db:
+            runs.start(db, self.report.run_id, self._command, self.now)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        for connector in self._connectors.values():
+            connector.close()
+        outcome = "failed" if kind is not None else self.report.outcome
+        with self.store.transaction() as db:
+            self.report.quarantined = len(runs.quarantined(db))
+            outcome = outcome if kind is not None else self.report.outcome
+            runs.finish(db, self.report.run_id, outcome, self.report.counts(), self.clock())
+
+    def connector(self, name: str) -> Connector:
+        """The connector of a connection, made when first needed."""
+        if name not in self._connectors:
+            self._connectors[name] = self._connect(name)
+        return self._connectors[name]
+
+    def pull(
+        self, names: Sequence[str], *, full: bool = False, census: bool = False, approve: bool = False
+    ) -> None:
+        """Reads the named connections. A failing one keeps its rows and is named in the report."""
+        ready: list[Tool] = []
+        for name in names:
+            try:
+                ready.append(tool_of(self.settings, name, self.connector(name)))
+            except ConnectorError as error:
+                self.report.read[name] = Result(
+                    name, self.settings.connections[name].tool, error=error.text, fix=error.fix
+                )
+        puller = Puller(
+            self.store, self.report.run_id, self.now, self.stop, full=full, census=census, approve=approve
+        )
+        self.report.read |= puller.pull(ready)
+        self.report.interrupted = self.stop.is_set()
+        with self.store.transaction() as db:
+            for result in self.report.read.values():
+                self._note(db, result)
+
+    def _note(self, db: Db, result: Result) -> None:
+        values: dict[str, str | None]
+        if result.error is not None:
+            state, values = FAILED, {"error": result.error, "fix": result.fix}
+        elif not result.complete:
+            state, values = (
+                FAILED,
+                {"error": "; ".join(result.notes) or "the read was not complete", "fix": ""},
+            )
+        elif result.held:
+            state, values = HELD_BACK, {"error": result.held, "fix": ""}
+        else:
+            state, values = READ, {"error": None, "fix": None}
+        stamps = {"read_at": self.now} if result.ok else {}
+        runs.note_connection(db, result.name, result.tool, state=state, tried_at=self.now, **values, **stamps)
+        self.say(_told(result))
+
+    def assess(self) -> Assessed:
+        """Judges what the store holds and keeps a snapshot where something changed."""
+        with self.store.transaction() as db:
+            assessed = assess(db, self.settings, self.policy, now=self.now, run_id=self.report.run_id)
+        self.report.assessed = assessed
+        kept = "new snapshot" if assessed.is_new else "nothing changed since snapshot"
+        self.say(
+            f"assessed {len(assessed.judged)} projects, {assessed.changed} changed: {kept} {assessed.snapshot_id}"
+        )
+        return assessed
+
+    def plan(self, caps: Caps) -> Plan:
+        """Compares what every target should hold with what it shows now; brakes are noted, nothing is written."""
+        assessed = self.report.assessed or self.assess()
+        wanted, refused = self._wanted(assessed)
+        self._targets = {
+            (each.wishes[0].connection, each.wishes[0].record): each for each in wanted if each.wishes
+        }
+        with self.store.reading() as db:
+            owned = writes.owned(db)
+        sights, missing = self._sights(wanted)
+        written = {place: Written(row["value"], row["shown"]) for place, row in owned.items()}
+        made = planning.make([wish for each in wanted for wish in each.wishes], sights, written)
+        self.report.plan = Plan(made.changes, (*refused, *missing), made.drift)
+        self._brake(caps, owned)
+        return self.report.plan
+
+    def _brake(self, caps: Caps, owned: Mapping[tuple[str, str, str], Any]) -> None:
+        records: dict[str, set[str]] = defaultdict(set)
+        for name, record, _field in owned:
+            records[name].add(record)
+        limits = {name: self._limits(name, caps) for name in self.settings.connections}
+        counted = {name: len(some) for name, some in records.items()}
+        self.report.held = [] if caps.approve else planning.brakes(self.report.plan.changes, counted, limits)
+
+    def _limits(self, name: str, caps: Caps) -> planning.Limits:
+        safety = self.settings.safety_of(name)
+        share = safety.max_share if caps.max_share is None else caps.max_share
+        return planning.Limits(safety.max_changes, share, caps.max_changes)
+
+    def _writable(self) -> list[str]:
+        """Connections that may be written: not those whose last read failed, was incomplete or is held."""
+        with self.store.reading() as db:
+            known = runs.connections(db)
+        found = []
+        for name, connection in self.settings.connections.items():
+            write = connection.write
+            if write.project is None and write.budget_line is None:
+                continue
+            row = known.get(name)
+            if row is not None and row.state in {FAILED, HELD_BACK}:
+                continue
+            if connection.read and row is None:
+                continue
+            found.append(name)
+        return found
+
+    def _wanted(self, assessed: Assessed) -> tuple[list[Wanted], list[Refusal]]:
+        stamp = Stamp(assessed.snapshot_id, assessed.taken_at)
+        wanted: list[Wanted] = []
+        refused: list[Refusal] = []
+        with self.store.reading() as db:
+            lines = gather.ledger(db, self.settings.portfolio.currency)
+        for name in self._writable():
+            try:
+                carriers = self._carriers(name)
+            except ConnectorError as error:
+                self.report.unread[name] = error.text
+                continue
+            some, without = wishes.of_projects(
+                self.settings, name, assessed.names.projects, assessed.judged, stamp, carriers
+            )
+            wanted += some
+            refused += without
+            if self.settings.connections[name].write.budget_line is not None:
+                reads_lines = any(read.kind == "budget_line" for read in self.settings.connections[name].read)
+                own = [
+                    line
+                    for line in lines
+                    if not reads_lines or (line.source and line.source.connection == name)
+                ]
+                figures = ledger_figures(own, self.policy, today_of(self.settings, self.now))
+                wanted += wishes.of_ledger(self.settings, name, figures, stamp)
+        return wanted, refused
+
+    def _carriers(self, name: str) -> dict[str, list[str]]:
+        """Per project the records that a `to` query names (Jira)."""
+        connection = self.settings.connections[name]
+        block = connection.write.project
+        query = connection.write.to_of(block) if block is not None else None
+        if connection.tool != "jira" or not query:
+            return {}
+        ids = self.connector(name).census(Stream("issue", query)).ids or frozenset()
+        item = entity_tables["work_item"]
+        found: dict[str, list[str]] = defaultdict(list)
+        with self.store.reading() as db:
+            for some in raw.batches(sorted(ids)):
+                rows = db.execute(
+                    select(item.c.project_key, item.c.external_id).where(
+                        item.c.connection == name,
+                        item.c.external_id.in_(some),
+                        item.c.project_key.is_not(None),
+                    )
+                )
+                for key, external_id in rows:
+                    found[key].append(external_id)
+        return found
+
+    def _sights(self, wanted: Sequence[Wanted]) -> tuple[dict[tuple[str, str], Sight], list[Refusal]]:
+        """What every target shows: from the store where it was pulled, else by a look at the tool."""
+        by_name: dict[str, list[Wanted]] = defaultdict(list)
+        for each in wanted:
+            if each.wishes:
+                by_name[each.wishes[0].connection].append(each)
+        sights: dict[tuple[str, str], Sight] = {}
+        missing: list[Refusal] = []
+        for name, some in by_name.items():
+            try:
+                shown = self._shown(name, some)
+            except ConnectorError as error:
+                self.report.unread[name] = error.text
+                self.say(f"{name}: write targets cannot be read: {error.text}")
+                continue
+            self._looked[name] = shown
+            for each in some:
+                seen = shown.get(wishes.reference(each.target))
+                if seen is None or (not seen.exists and each.target.id is not None):
+                    missing.append(_absent(name, each))
+                else:
+                    sights[(name, wishes.reference(each.target))] = Sight(seen.exists, seen.values)
+        return sights, missing
+
+    def _shown(self, name: str, wanted: Sequence[Wanted]) -> dict[str, Shown]:
+        found: dict[str, Shown] = {}
+        with self.store.reading() as db:
+            for each in wanted:
+                stored = self._stored(db, name, each.target)
+                if stored is not None:
+                    found[wishes.reference(each.target)] = stored
+        others = [each.target for each in wanted if wishes.reference(each.target) not in found]
+        if others:
+            for shown in self.connector(name).look(others):
+                found[wishes.reference(shown.target)] = shown
+        return found
+
+    def _stored(self, db: Db, name: str, target: Target) -> Shown | None:
+        if target.id is None:
+            return None
+        row = db.execute(
+            select(source_record)
+            .where(
+                source_record.c.connection == name,
+                source_record.c.kind == target.kind,
+                or_(source_record.c.external_id == target.id, source_record.c.external_key == target.id),
+                source_record.c.deleted_at.is_(None),
+                source_record.c.missing == 0,
+            )
+            .limit(1)
+        ).one_or_none()
+        if row is None or row.owned is None or not set(target.fields) <= set(row.owned):
+            return None
+        return Shown(
+            target, exists=True, id=row.external_id, values=row.owned, version=row.version, url=row.url
+        )
+
+    def apply(self) -> None:
+        """Makes the planned writes of every connection that no brake holds: intent, effect, outcome, one record at a time."""
+        held = {hold.connection for hold in self.report.held}
+        by_place: dict[str, dict[str, list[Change]]] = defaultdict(lambda: defaultdict(list))
+        for change in self.report.plan.changes:
+            if change.connection not in held:
+                by_place[change.connection][change.record].append(change)
+        self._park(self.report.plan)
+        for name in self._writable():
+            if not self.settings.safety_of(name).write:
+                continue
+            with self.store.transaction() as db:
+                writes.settle_stale(db, name, self.clock())
+            if name in by_place and not self.stop.is_set():
+                self._write(name, by_place[name])
+
+    def _write(self, name: str, records: Mapping[str, Sequence[Change]]) -> None:
+        patches, numbers = [], {}
+        with self.store.transaction() as db:
+            for record, changes in records.items():
+                patches.append(self._patch(name, record, changes))
+                numbers[record] = writes.intend(
+                    db,
+                    run_id=self.report.run_id,
+                    connection=name,
+                    record=record,
+                    project_key=changes[0].project,
+                    changes=[_journalled(change) for change in changes],
+                    at=self.clock(),
+                )
+        try:
+            for outcome in self.connector(name).push(patches):
+                record = wishes.reference(outcome.patch.target)
+                self._settle(name, record, records[record], numbers.pop(record), outcome)
+        except ConnectorError as error:
+            self._stopped(name, numbers, error)
+
+    def _patch(self, name: str, record: str, changes: Sequence[Change]) -> Patch:
+        shown = self._looked[name][record]
+        return Patch(
+            target=self._targets[(name, record)].target,
+            values={change.field: change.after for change in changes},
+            before={change.field: change.before for change in changes},
+            version=shown.version,
+        )
+
+    def _settle(
+        self, name: str, record: str, changes: Sequence[Change], number: int, outcome: Outcome
+    ) -> None:
+        at = self.clock()
+        with self.store.transaction() as db:
+            if outcome.error is not None:
+                self._failed(db, name, record, changes, number, outcome.error, at)
+                return
+            values = dict(outcome.shown.values) if outcome.shown else {}
+            for change in changes:
+                shown = values.get(change.field)
+                writes.remember(
+                    db,
+                    connection=name,
+                    record=record,
+                    field=change.field,
+                    value=json_like(change.after),
+                    shown=json_like(shown),
+                    run_id=self.report.run_id,
+                    at=at,
+                )
+            raw.show(
+                db, name, record, json_like(values), outcome.shown.version if outcome.shown else None, at
+            )
+            writes.settle(db, number, "applied", at)
+            audit.record(
+                db,
+                at=at,
+                run_id=self.report.run_id,
+                who=WHO,
+                what="write",
+                subject=f"{name} {changes[0].label}",
+                detail={"changes": [_journalled(change) for change in changes], "answer": json_like(values)},
+            )
+        self.report.applied += len(changes)
+        self.report.records_written += 1
+
+    def _failed(
+        self,
+        db: Db,
+        name: str,
+        record: str,
+        changes: Sequence[Change],
+        number: int,
+        error: ConnectorError,
+        at: datetime,
+    ) -> None:
+        if isinstance(error, Conflict):
+            self.report.conflicts += 1
+            writes.settle(db, number, "conflict", at, error.text)
+            return
+        if isinstance(error, Retry):
+            self.report.unknown += 1
+            writes.settle(db, number, "unknown", at, error.text)
+            return
+        self.report.refused += 1
+        writes.settle(db, number, "refused", at, error.text)
+        entry = {
+            "connection": name,
+            "kind": "write",
+            "external_id": record,
+            "external_key": changes[0].label,
+            "field": ", ".join(sorted(change.field for change in changes)),
+            "value": "; ".join(str(change.after) for change in changes)[:500],
+            "reason": error.text,
+            "fix": error.fix,
+        }
+        runs.hold_back(db, [entry], of_write=True, at=at, run_id=self.report.run_id)
+
+    def _stopped(self, name: str, numbers: Mapping[str, int], error: ConnectorError) -> None:
+        unclear = isinstance(error, Retry)
+        with self.store.transaction() as db:
+            for number in numbers.values():
+                writes.settle(db, number, "unknown" if unclear else "stopped", self.clock(), error.text)
+            runs.note_connection(
+                db, name, self.settings.connections[name].tool, state=FAILED, error=error.text, fix=error.fix
+            )
+        self.report.unread[name] = error.text
+        self.say(f"{name}: writing stopped: {error.text}")
+
+    def _park(self, made: Plan) -> None:
+        """Quarantine of writes: what cannot be planned enters, what is neither refused nor still to be written leaves."""
+        entries = [
+            {
+                "connection": each.connection,
+                "kind": "write",
+                "external_id": each.label,
+                "external_key": each.label,
+                "field": each.field,
+                "value": None,
+                "reason": each.reason,
+                "fix": each.fix,
+            }
+            for each in made.refused
+        ]
+        standing = {(each.connection, each.label) for each in made.refused}
+        standing |= {(change.connection, change.record) for change in made.changes}
+        with self.store.transaction() as db:
+            runs.release_writes(db, set(self.settings.connections) - set(self.report.unread), but=standing)
+            runs.hold_back(db, entries, of_write=True, at=self.now, run_id=self.report.run_id)
+
+
+def _absent(name: str, wanted: Wanted) -> Refusal:
+    return Refusal(
+        name,
+        wanted.label,
+        "",
+        "",
+        f"{wanted.target.kind} {wanted.label} is not there, or the account cannot see it",
+        "correct the link in the configuration, or let the account see the record",
+    )
+
+
+def _journalled(change: Change) -> dict[str, Any]:
+    return {
+        "field": change.field,
+        "figure": change.figure,
+        "before": json_like(change.before),
+        "after": json_like(change.after),
+        "why": change.why,
+    }
+
+
+def _told(result: Result) -> str:
+    if result.error is not None:
+        return f"{result.name}: {result.error}"
+    text = f"{result.name}: {result.records} records read, {result.changed} new or changed"
+    if result.rejected:
+        text += f", {result.rejected} values in quarantine"
+    if result.deleted:
+        text += f", {result.deleted} gone"
+    return f"{text}; HELD: {result.held}" if result.held else text

@@ -1,0 +1,209 @@
+"""Preflight: before the first write each connection, mapping and target field is proved, and each fault names its fix."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from config.connections import Read, WriteBlock
+from config.settings import Settings
+from connectors.base import Connector, FieldInfo, Finding
+from connectors.errors import ConnectorError
+from sync import wiring
+from sync.translation import Translator, mapping_of
+from sync.wishes import STATUS_TASK
+
+SAMPLE = 200
+SKEW = timedelta(minutes=5)
+
+
+def check(settings: Settings, name: str, now: datetime) -> list[dict[str, Any]]:
+    """Every finding of one connection as JSON objects; a connection that cannot be reached is one finding."""
+    connector = wiring.connector(settings, name, read_only=True)
+    try:
+        found = list(_findings(settings, name, connector, now))
+    except ConnectorError as error:
+        found = [Finding("error", name, error.text, error.fix)]
+    finally:
+        connector.close()
+    return [{"connection": name, **asdict(each)} for each in found]
+
+
+def _findings(settings: Settings, name: str, connector: Connector, now: datetime) -> Iterator[Finding]:
+    identity = connector.check()
+    yield Finding("info", name, f"{identity.product}: signed in as {identity.account}")
+    yield from identity.findings
+    if identity.server_time is not None and abs(identity.server_time - now) > SKEW:
+        yield Finding(
+            "warning",
+            "clock",
+            f"the tool's clock says {identity.server_time.isoformat()}",
+            "set this host's clock by NTP",
+        )
+    for read in settings.connections[name].read:
+        yield from _reading(settings, name, connector, read)
+    write = settings.connections[name].write
+    for block, what in ((write.project, "project"), (write.budget_line, "budget_line")):
+        if block is not None:
+            yield from _targets(settings, name, connector, block, what)
+    if not settings.safety_of(name).write and (write.project or write.budget_line):
+        yield Finding("info", "safety.write", "writing is switched off here; everything else was checked")
+
+
+def _reading(settings: Settings, name: str, connector: Connector, read: Read) -> Iterator[Finding]:
+    """Reads a sample of real records through the mapping and counts what it cannot use."""
+    translator = Translator(mapping_of(settings, name, read), settings)
+    paths = {read.kind: translator.mapping.paths}
+    stream = next(
+        each
+        for each in wiring.streams(settings, name, paths)
+        if (each.kind, each.scope) == (read.kind, read.scope)
+    )
+    subject = f"read {read.kind} {read.scope}".strip()
+    try:
+        page = next(iter(connector.pull(stream, None)), None)
+    except ConnectorError as error:
+        yield Finding("error", subject, error.text, error.fix)
+        return
+    records = list(page.records)[:SAMPLE] if page else []
+    if not records:
+        yield Finding(
+            "warning", subject, "no record is visible", "check the scope and what the account may see"
+        )
+        return
+    batch = translator.translate(name, records)
+    yield Finding("info", subject, f"{len(records)} records read, {len(batch.rows)} understood")
+    counted: dict[tuple[str, str | None, str], int] = {}
+    for reject in batch.rejects:
+        place = (reject["field"], reject["value"], reject["reason"])
+        counted[place] = counted.get(place, 0) + 1
+    for (field, value, reason), count in sorted(counted.items(), key=lambda each: (-each[1], str(each[0]))):
+        text = f"{field}: {value!r} in {count} records: {reason}"
+        yield Finding(
+            "warning", subject, text, f"give map.{read.kind}.{field} a rule for it, or correct the records"
+        )
+
+
+def _kind_of(settings: Settings, name: str, block: WriteBlock, what: str) -> str:
+    connection = settings.connections[name]
+    if connection.tool == "jira":
+        return "issue"
+    if connection.tool == "planner":
+        return STATUS_TASK
+    if connection.tool == "servicenow":
+        sources = [each.kind for each in settings.projects.sources if each.connection == name]
+        return next(iter([*sources, *(read.kind for read in connection.read)]), "pm_project")
+    return connection.write.to_of(block) or what
+
+
+def _targets(
+    settings: Settings, name: str, connector: Connector, block: WriteBlock, what: str
+) -> Iterator[Finding]:
+    kind = _kind_of(settings, name, block, what)
+    try:
+        described = {field.id: field for field in connector.describe(kind)}
+    except ConnectorError as error:
+        yield Finding("error", f"write {what}", error.text, error.fix)
+        return
+    if settings.connections[name].tool in {"files", "sql"}:
+        yield Finding("info", f"write {what}", f"Portico keeps {kind} itself")
+        return
+    wanted = {spec.name: (figure, spec.values) for figure, spec in block.figures.items()}
+    keys = settings.connections[name].write.key_of(block)
+    wanted |= {column: (f"key {ours}", {}) for ours, column in keys.items()}
+    bad = 0
+    for field, (figure, values) in wanted.items():
+        for found in _field(kind, field, figure, values, described):
+            bad += 1
+            yield found
+    if not bad:
+        yield Finding("info", f"write {what}", f"{len(wanted)} fields of {kind} are there and writable")
+
+
+def _field(
+    kind: str, field: str, figure: str, values: Mapping[str, str | None], described: Mapping[str, FieldInfo]
+) -> Iterator[Finding]:
+    subject = f"write {figure}"
+    if field.startswith("categories:"):
+        missing = [
+            each
+            for each in field.removeprefix("categories:").split(",")
+            if f"categories:{each}" not in described and each not in described
+        ]
+        for each in missing:
+            yield Finding(
+                "warning", subject, f"{each} has no label in the plan", f"name the label {each} in the plan"
+            )
+        return
+    info = described.get(field)
+    if info is None:
+        yield Finding(
+            "error",
+            subject,
+            f"{kind} has no field {field}, or the account cannot see it",
+            f"create the field {field} on {kind}, or correct its id",
+        )
+        return
+    if not info.writable and not figure.startswith("key "):
+        yield Finding(
+            "error",
+            subject,
+            f"{field} ({info.name}) cannot be written by this account",
+            info.hint or f"let the account edit {field}",
+        )
+    unknown = sorted(
+        {each for each in values.values() if each is not None and info.options and each not in info.options}
+    )
+    for each in unknown:
+        yield Finding(
+            "error",
+            subject,
+            f"{field} has no option {each!r}; it has {', '.join(info.options)}",
+            f"add the option {each!r} to {field}",
+        )
+
+
+def fields_of(settings: Settings, name: str, kind: str | None) -> list[dict[str, Any]]:
+    """The tool's fields of a kind (default: every kind read or written), with what is mapped to each."""
+    connection = settings.connections[name]
+    kinds = [kind] if kind else [read.kind for read in connection.read]
+    connector = wiring.connector(settings, name, read_only=True)
+    try:
+        return [
+            {
+                "kind": each,
+                "id": info.id,
+                "name": info.name,
+                "type": info.type,
+                "options": list(info.options),
+                "writable": info.writable,
+                "mapped_to": _mapped_to(settings, name, each, info.id),
+            }
+            for each in dict.fromkeys(kinds)
+            for info in connector.describe(each)
+        ]
+    finally:
+        connector.close()
+
+
+def _mapped_to(settings: Settings, name: str, kind: str, field: str) -> list[str]:
+    found = []
+    for read in settings.connections[name].read:
+        if read.kind == kind:
+            rules = mapping_of(settings, name, read).rules
+            found += [
+                key
+                for key, rule in rules.items()
+                if any(
+                    path == field
+                    or path.split(".")[-1] == field
+                    or path.startswith(f"{field}.")
+                    or f".{field}." in path
+                    for path in rule.paths
+                )
+            ]
+    write = settings.connections[name].write
+    for block in (write.project, write.budget_line):
+        if block is not None:
+            found += [f"{figure} (written)" for figure, spec in block.figures.items() if spec.name == field]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,202 @@
+"""`portico serve`: the schedule, the newest report as a page on loopback, and health, in one process."""
+
+import logging
+import signal
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.portal import home_page, project_page
+
+from portfolio.store.database import StoreError, newest_revision, revision
+from reports import formats
+from sync.engine import Caps, Run
+from sync.program import Program
+from sync.reporting import NoSnapshot, document
+from sync.scheduler import plan_jobs
+from sync.wiring import policy
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_LOG = logging.getLogger("portico.service")
+HOST = "127.0.0.1"
+"""Loopback only: there is no sign-in."""
+TICK_SECONDS = 1.0
+LATE_AFTER = timedelta(minutes=5)
+"""A schedule loop that did not turn for so long is not ready, unless a run is under way."""
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Service:
+    """The jobs of a running service and their state. `stop` ends it at the next safe point."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.stop = threading.Event()
+        self.busy = threading.Event()
+        self.turned_at: datetime = program.now()
+
+    def sync(self, *, census: bool = False) -> None:
+        """One run; a failure is logged and the service goes on."""
+        program = self.program
+        self.busy.set()
+        try:
+            with (
+                program.store() as store,
+                Run(
+                    store,
+                    program.settings,
+                    policy(program.settings),
+                    command="serve",
+                    now=program.now(),
+                    clock=program.now,
+                    stop=self.stop,
+                ) as run,
+            ):
+                run.pull(list(program.settings.connections), census=census)
+                if not self.stop.is_set():
+                    run.plan(Caps())
+                    run.apply()
+            _LOG.info("run %s: %s", run.report.run_id, run.report.outcome)
+        except Exception as error:  # noqa: BLE001  the service goes on
+            _LOG.error("run failed: %s", program.redact(f"{type(error).__name__}: {error}"))
+        finally:
+            self.busy.clear()
+
+    def census(self) -> None:
+        """One run with a census of every scope."""
+        self.sync(census=True)
+
+    def report(self) -> None:
+        """Writes the configured reports into their folders."""
+        program = self.program
+        try:
+            with program.store() as store, store.reading() as db:
+                built = document(db, program.settings)
+        except NoSnapshot:
+            return
+        for name, wanted in program.settings.reports.items():
+            if wanted.delivery is not None:
+                wanted.delivery.folder.mkdir(parents=True, exist_ok=True)
+                formats.write(built, wanted.format, wanted.delivery.folder / f"{name}.{wanted.format}")
+
+    def turn(self) -> None:
+        """The schedule loop: one sync at once, then each job at its time, until stopped."""
+        jobs = self.program.settings.schedule
+        scheduler = plan_jobs(
+            {
+                "sync": (jobs.sync, self.sync),
+                "census": (jobs.census, self.census),
+                "report": (jobs.report, self.report),
+            },
+            self.program.settings.portfolio.zone,
+        )
+        self.sync()
+        while not self.stop.is_set():
+            self.turned_at = self.program.now()
+            scheduler.run_pending()
+            self.stop.wait(TICK_SECONDS)
+
+
+def _problems(service: Service) -> list[str]:
+    found = []
+    try:
+        with service.program.store() as store:
+            if revision(store.engine) != newest_revision(store.engine):
+                found.append("the store has another schema")
+    except StoreError as error:
+        found.append(service.program.redact(str(error)))
+    late = service.program.now() - service.turned_at > LATE_AFTER
+    if late and not service.busy.is_set():
+        found.append("the schedule stands still")
+    return found
+
+
+def create_app(service: Service) -> "Flask":
+    """The HTTP surface of a service."""
+    from flask import Flask, Response, jsonify  # noqa: PLC0415  (only a service speaks HTTP)
+
+    app = Flask("portico", static_folder=None)
+    program = service.program
+
+    def newest() -> dict[str, Any]:
+        with program.store() as store, store.reading() as db:
+            return document(db, program.settings)
+
+    def project(key: str) -> dict[str, Any] | None:
+        return next((each for each in newest()["projects"] if each["key"] == key), None)
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
+
+    @app.errorhandler(NoSnapshot)
+    def nothing_yet(error: NoSnapshot) -> tuple[Response, int]:
+        return Response(f"{error}\n", mimetype="text/plain"), 503
+
+    @app.get("/")
+    def home() -> Response:
+        return Response(home_page(newest()), mimetype="text/html")
+
+    @app.get("/projects/<path:key>")
+    def one(key: str) -> Response:
+        built = newest()
+        if not any(each["key"] == key for each in built["projects"]):
+            return Response(f"no project {key}\n", status=404, mimetype="text/plain")
+        return Response(project_page(built, key), mimetype="text/html")
+
+    @app.get("/api/v1/report")
+    def report() -> Response:
+        return jsonify(newest())
+
+    @app.get("/api/v1/projects/<path:key>")
+    def api_project(key: str) -> Response | tuple[Response, int]:
+        found = project(key)
+        return jsonify(found) if found else (jsonify({"error": f"no project {key}"}), 404)
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify({"ok": True})
+
+    @app.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        problems = _problems(service)
+        return jsonify({"ok": not problems, "problems": problems}), 503 if problems else 200
+
+    @app.get("/reports/<name>.<form>")
+    def download(name: str, form: str) -> Response:
+        if name != "latest" or form not in {"json", "md", "html"}:
+            return Response("no such report\n", status=404, mimetype="text/plain")
+        import tempfile  # noqa: PLC0415  (only for a download)
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = formats.write(newest(), form, Path(folder) / f"report.{form}")
+            types = {"json": "application/json", "md": "text/markdown", "html": "text/html"}
+            return Response(path.read_bytes(), mimetype=types[form])
+
+    return app
+
+
+def serve_until_stopped(program: Program, *, port: int) -> None:
+    """Runs until SIGTERM or SIGINT; a run under way stops at its next safe point."""
+    from waitress.server import create_server  # noqa: PLC0415  (only a service speaks HTTP)
+
+    program.store().close()
+    service = Service(program)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop.set())
+    server = create_server(create_app(service), host=HOST, port=port, threads=4)
+    web = threading.Thread(target=server.run, name="web", daemon=True)
+    web.start()
+    program.progress(f"Portico is at http://{HOST}:{server.effective_port}/ (stop with Ctrl-C)")
+    service.turn()
+    server.close()
+    web.join(timeout=5)

@@ -1,0 +1,141 @@
+"""Changed source records become entity rows and rejects: in = out + rejected."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from config.connections import Read as DeclaredRead
+from config.settings import Settings
+from mapping.loading import KindMapping, load
+from mapping.translate import Translated, context_of
+from mapping.translate import Translator as RecordTranslator
+from portfolio.model import Row
+from portfolio.store import entities, records, runs
+from portfolio.store.database import Store
+from portfolio.store.records import Observed, Read
+
+FIX = "correct the value at its source, or give the mapping a rule for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch of records became: rows ready to store, and quarantine entries."""
+
+    entity: str
+    rows: list[Row]
+    rejects: list[dict[str, Any]]
+
+
+def mapping_of(settings: Settings, name: str, read: DeclaredRead) -> KindMapping:
+    """The mapping of a declared read: the shipped one with the connection's overrides and link rules."""
+    connection = settings.connections[name]
+    rules = [
+        (rule.value, rule.equals)
+        for rule in settings.projects.rules
+        if rule.connection == name and rule.kind == read.kind
+    ]
+    return load(connection.tool, read.kind, connection.map.get(read.kind), entity=read.entity, links=rules)
+
+
+class Translator:
+    """Translates the records of one declared read."""
+
+    def __init__(self, mapping: KindMapping, settings: Settings) -> None:
+        self.mapping = mapping
+        self._record = RecordTranslator(mapping, context_of(settings.portfolio))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same records would become other rows."""
+        return self.mapping.fingerprint
+
+    def translate(self, connection: str, observed: Sequence[Observed]) -> Batch:
+        """Rows and quarantine entries of these records. Every record is in the rows, or has an entry, or both."""
+        batch = Batch(self.mapping.entity.name, [], [])
+        for record in observed:
+            translated = self._record.translate(record.body)
+            if translated.row is not None:
+                batch.rows.append(
+                    {**translated.row, **_common(connection, self.mapping.kind, record), **_names(translated)}
+                )
+            batch.rejects.extend(_rejects(connection, self.mapping.kind, record, translated))
+        return batch
+
+
+def _common(connection: str, kind: str, record: Observed) -> Row:
+    return {
+        "connection": connection,
+        "kind": kind,
+        "external_id": record.id,
+        "external_key": record.key,
+        "url": record.url,
+        "source_created_at": record.created_at,
+        "source_updated_at": record.updated_at,
+    }
+
+
+def _names(translated: Translated) -> Row:
+    row = translated.row or {}
+    values = [list(each) for each in translated.link_values]
+    if row.get("project_key"):
+        values.append(["key", row["project_key"]])
+    return {"container": list(translated.container), "link_values": values}
+
+
+def _rejects(connection: str, kind: str, record: Observed, translated: Translated) -> list[dict[str, Any]]:
+    return [
+        {
+            "connection": connection,
+            "kind": kind,
+            "external_id": record.id,
+            "external_key": record.key,
+            "field": reject.field,
+            "value": reject.value,
+            "reason": reject.reason,
+            "fix": FIX,
+        }
+        for reject in translated.rejects
+    ]
+
+
+def keep(
+    store_db: Any,
+    read: Read,
+    translator: Translator,
+    observed: Sequence[Observed],
+    *,
+    at: datetime,
+    run_id: str,
+) -> int:
+    """Translates records and stores rows and quarantine in the open transaction; returns the number of rejects."""
+    ids = [record.id for record in observed]
+    batch = translator.translate(read.connection, observed)
+    entities.write(store_db, batch.entity, batch.rows, at=at, run_id=run_id)
+    whole = {row["external_id"] for row in batch.rows}
+    entities.forget(store_db, read.connection, read.kind, sorted(set(ids) - whole), but="", at=at)
+    entities.forget(store_db, read.connection, read.kind, ids, but=batch.entity, at=at)
+    runs.release(store_db, read.connection, read.kind, ids, of_write=False, but=batch.rejects)
+    runs.hold_back(store_db, batch.rejects, of_write=False, at=at, run_id=run_id)
+    return len(batch.rejects)
+
+
+def translate_again(
+    store: Store, settings: Settings, entries: Sequence[Mapping[str, Any]] | None, now: datetime
+) -> int:
+    """Translates the records of quarantine entries (None: of all) with today's mapping; returns how many entries are left."""
+    with store.transaction() as db:
+        wanted = runs.quarantined(db) if entries is None else entries
+        places = {(entry["connection"], entry["kind"]) for entry in wanted if not entry["write"]}
+        for name, connection in settings.connections.items():
+            for declared in connection.read:
+                if (name, declared.kind) not in places:
+                    continue
+                read = Read(name, declared.kind, declared.scope)
+                ids = [
+                    e["external_id"] for e in wanted if (e["connection"], e["kind"]) == (name, declared.kind)
+                ]
+                translator = Translator(mapping_of(settings, name, declared), settings)
+                for some in records.stored_batches(db, read, ids):
+                    keep(db, read, translator, some, at=now, run_id="retry")
+        return len(runs.quarantined(db))

@@ -1,0 +1,224 @@
+"""The only place that turns settings into objects: connectors, streams, translators, policies."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from config import auth as given
+from config import connections as tools
+from config.settings import DeclaredProject, Settings
+from connectors.base import Connector, Stream
+from portfolio.store.links import Declared
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+    from portfolio.judge import Policy
+
+HttpTool = tools.Jira | tools.ServiceNow | tools.Planner | tools.Salesforce | tools.OData
+RECORD_LINKS = ("issue", "record", "task")
+SERVICENOW_TOKEN = "/oauth_token.do"  # noqa: S105  a path
+SALESFORCE_TOKEN = "/services/oauth2/token"  # noqa: S105  a path
+JIRA_TOKEN = "https://auth.atlassian.com/oauth/token"  # noqa: S105  an address
+
+
+def _declared(project: DeclaredProject) -> Declared:
+    records, containers, codes = [], [], {each.budget_code: each.share for each in project.budget_codes}
+    for link in project.links:
+        if link.what == "budget_code":
+            codes.setdefault(link.value, Decimal(1))
+        elif link.what in RECORD_LINKS:
+            records.append((link.connection, link.value))
+        else:
+            containers.append((link.connection, link.value))
+        if link.write_to:
+            records.append((link.connection, link.write_to))
+    left = {"key", "aliases", "budget_codes", "links"}
+    values = {name: value for name, value in project if name not in left and value is not None}
+    return Declared(project.key, values, tuple(records), tuple(containers), codes, project.aliases)
+
+
+def declared_projects(settings: Settings) -> tuple[list[Declared], list[tuple[str, str]]]:
+    """The projects of the configuration, and the (connection, kind) pairs whose records define more."""
+    declared = [_declared(project) for project in settings.projects.declared]
+    return declared, [(each.connection, each.kind) for each in settings.projects.sources]
+
+
+def policy(settings: Settings) -> "Policy":
+    """The rules, gate pack and calendar that projects are judged by."""
+    from portfolio.budget import LedgerTerms  # noqa: PLC0415  (imported when something is judged)
+    from portfolio.judge import Policy  # noqa: PLC0415  (as above)
+
+    reads = [(name, read) for name, connection in settings.connections.items() for read in connection.read]
+    amounts = {name: read.amounts for name, read in reads if read.amounts}
+    return Policy.of(
+        settings.portfolio,
+        LedgerTerms(amounts, frozenset(name for name, read in reads if read.basis == "project")),
+    )
+
+
+def _token_url(auth: Any, url: str, path: str) -> str:
+    return str(auth.token_url) if getattr(auth, "token_url", None) else url.rstrip("/") + path
+
+
+def _oauth(connection: HttpTool, auth: Any) -> "AuthBase":
+    from connectors.auth import ClientCredentials, JwtBearer  # noqa: PLC0415  (only the tools in use are loaded)
+
+    fixed = {"servicenow": SERVICENOW_TOKEN, "salesforce": SALESFORCE_TOKEN}.get(
+        connection.tool, "/oauth/token"
+    )
+    url = (
+        JIRA_TOKEN
+        if connection.tool == "jira" and not auth.token_url
+        else _token_url(auth, str(connection.url), fixed)
+    )
+    ways: dict[str, Any] = {"ca_file": _path(connection.ca_file), "proxy": _text(connection.proxy)}
+    if isinstance(auth, given.ClientCredentials):
+        return ClientCredentials(
+            url, auth.client_id, auth.client_secret.get_secret_value(), auth.scope, **ways
+        )
+    parts = urlsplit(url)
+    return JwtBearer(
+        url,
+        auth.client_id,
+        auth.user,
+        auth.private_key.get_secret_value(),
+        audience=f"{parts.scheme}://{parts.netloc}",
+        **ways,
+    )
+
+
+def _graph_auth(connection: tools.Planner) -> "AuthBase":
+    from connectors.graph_auth import GraphCredentials, ManagedIdentity  # noqa: PLC0415  (only the tools in use are loaded)
+
+    auth = connection.auth
+    scope = urlsplit(str(connection.url))._replace(path="/.default", query="").geturl()
+    if isinstance(auth, given.ManagedIdentity):
+        return ManagedIdentity(auth.client_id, resource=scope.removesuffix("/.default"))
+    credential: str | dict[str, str]
+    if isinstance(auth, given.Certificate):
+        credential = {
+            "private_key": auth.private_key.get_secret_value(),
+            "public_certificate": auth.certificate,
+        }
+        credential |= {"passphrase": auth.passphrase.get_secret_value()} if auth.passphrase else {}
+    else:
+        credential = (
+            auth.client_secret.get_secret_value() if isinstance(auth, given.ClientCredentials) else ""
+        )
+    return GraphCredentials(
+        getattr(auth, "client_id", ""),
+        credential,
+        tenant=connection.tenant_id or "",
+        authority=str(connection.authority),
+        scope=scope,
+        ca_file=_path(connection.ca_file),
+        proxy=_text(connection.proxy),
+    )
+
+
+def _auth(connection: HttpTool) -> "AuthBase | None":
+    from connectors import auth as ways  # noqa: PLC0415  (only the tools in use are loaded)
+
+    auth = connection.auth
+    if auth is None:
+        return None
+    if isinstance(auth, given.Basic):
+        return ways.basic(auth.user, auth.secret.get_secret_value())
+    if isinstance(auth, given.Bearer):
+        return ways.bearer(auth.token.get_secret_value())
+    if isinstance(auth, given.ApiKey):
+        return ways.api_key(auth.header or "x-sn-apikey", auth.api_key.get_secret_value())
+    if isinstance(connection, tools.Planner):
+        return _graph_auth(connection)
+    return _oauth(connection, auth)
+
+
+def _path(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+_text = _path
+
+
+def _http(connection: HttpTool, secrets: tuple[str, ...]) -> Any:
+    from connectors.http import Http  # noqa: PLC0415  (only the tools in use are loaded)
+
+    return Http(
+        str(connection.url),
+        auth=_auth(connection),
+        secrets=secrets,
+        ca_file=_path(connection.ca_file),
+        proxy=_text(connection.proxy),
+        timeout=connection.timeout,
+        requests_per_second=connection.requests_per_second,
+    )
+
+
+def connector(settings: Settings, name: str, *, read_only: bool = False) -> Connector:
+    """The connector of one connection. Read-only where asked, or where `safety.write` is off."""
+    connection = settings.connections[name]
+    refuse = read_only or not settings.safety_of(name).write
+    if isinstance(connection, tools.Files):
+        from connectors.files import Files  # noqa: PLC0415  (only the tools in use are loaded)
+
+        return Files(name, connection.path, connection.outbox, read_only=refuse)
+    if isinstance(connection, tools.Sql):
+        from connectors.sql import Sql  # noqa: PLC0415  (as above)
+
+        return Sql(name, str(connection.url), read_only=refuse)
+    secrets = tuple(secret.get_secret_value() for secret in settings.secrets)
+    http = _http(connection, secrets)
+    if isinstance(connection, tools.Jira):
+        from connectors.jira import Jira  # noqa: PLC0415  (as above)
+
+        return Jira(name, http, read_only=refuse)
+    if isinstance(connection, tools.ServiceNow):
+        from connectors.servicenow import ServiceNow  # noqa: PLC0415  (as above)
+
+        return ServiceNow(name, http, read_only=refuse)
+    if isinstance(connection, tools.Planner):
+        from connectors.planner import Planner  # noqa: PLC0415  (as above)
+
+        return Planner(
+            name,
+            http,
+            read_only=refuse,
+            plans=tuple(read.scope for read in connection.read),
+            write_fields=owned_fields(settings, name),
+            account=getattr(connection.auth, "client_id", None) or "",
+            tenant=connection.tenant_id or "",
+            zone=settings.portfolio.zone,
+        )
+    if isinstance(connection, tools.OData):
+        from connectors.odata import OData  # noqa: PLC0415  (as above)
+
+        return OData(name, http, read_only=refuse)
+    from connectors.salesforce import Salesforce  # noqa: PLC0415  (as above)
+
+    return Salesforce(name, http, read_only=refuse)
+
+
+def owned_fields(settings: Settings, name: str) -> tuple[str, ...]:
+    """The fields that Portico writes on the records of a connection's projects."""
+    block = settings.connections[name].write.project
+    return tuple(dict.fromkeys(target.name for target in block.figures.values())) if block else ()
+
+
+def streams(settings: Settings, name: str, paths: Mapping[str, tuple[str, ...]]) -> Iterator[Stream]:
+    """The declared reads of a connection. `paths`: per kind the source paths that its mapping reads."""
+    connection = settings.connections[name]
+    owned = owned_fields(settings, name)
+    for read in connection.read:
+        ledger = {key: value for key in ("amounts", "basis") if (value := getattr(read, key))}
+        yield Stream(
+            kind=read.kind,
+            scope=read.scope,
+            key=tuple(read.key),
+            cursor_field=read.cursor,
+            full=read.full,
+            fields=paths[read.kind],
+            owned=owned if connection.tool in {"jira", "servicenow"} else (),
+            options=ledger,
+        )
