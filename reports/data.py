@@ -1,6 +1,6 @@
 """The report document (`portico.report/1`), built once from a stored snapshot; every format shows just this.
 
-A document is plain JSON-like data: text, int, bool, None, lists and dicts. Decimal became a decimal text
+A document is plain JSON-like data: text, numbers, bool, None, lists and dicts. Decimal became a decimal text
 (`"0.15"`, `"1200.00"`),
 a day `YYYY-MM-DD`, an instant UTC ISO 8601 with `Z`. Unknown is None.
 """
@@ -11,55 +11,78 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from portfolio.overview import MONEY
 from reports import rollup
 
 Document = dict[str, Any]
 
 SCHEMA = "portico.report/1"
 
-PROJECT_KEYS: dict[str, Any] = {
-    "key": None,
-    "name": None,
-    "department": None,
-    "manager": None,
-    "state": None,
-    "stage": None,
-    "sponsor": None,
-    "program": None,
-    "priority": None,
-    "status": {},
-    "schedule": {},
-    "cost": {},
+_NO_COUNTS = {
+    "open": 0,
+    "breached": 0,
+    "by_priority": {},
+    "by_type": {},
+    "by_age": {},
+    "by_escalation": {},
+    "oldest_days": None,
+}
+
+EMPTY_PROJECT: dict[str, Any] = {
+    **dict.fromkeys(
+        ("key", "name", "department", "manager", "state", "stage", "program", "sponsor", "priority", "tier")
+    ),
+    "status": {name: {"value": "unknown"} for name in rollup.DIMENSIONS},
+    "schedule": dict.fromkeys(
+        (
+            "start_planned",
+            "finish_planned",
+            "start_baseline",
+            "finish_baseline",
+            "start_actual",
+            "finish_actual",
+            "finish_forecast",
+            "variance_days",
+            "percent_complete",
+        )
+    ),
+    "cost": dict.fromkeys(("fiscal_year", *MONEY, "variance_share")),
     "earned_value": {},
-    "gate": {},
-    "gates": [],
-    "milestones": [],
-    "work": {},
-    "tickets": [],
-    "risks": [],
-    "outages": [],
-    "deliverables": [],
-    "budget_lines": [],
-    "trend": [],
-    "links": [],
+    "gate": dict.fromkeys(("current", "name", "status", "due_on", "next")),
+    "work": dict.fromkeys(("todo", "in_progress", "done", "cancelled", "blocked", "overdue")),
+    **{
+        name: []
+        for name in (
+            "gates",
+            "milestones",
+            "tickets",
+            "risks",
+            "outages",
+            "deliverables",
+            "budget_lines",
+            "obligations",
+            "trend",
+            "links",
+        )
+    },
+    "ticket_counts": _NO_COUNTS,
+    "compliance": {},
     "narrative": None,
 }
-"""What a project of the document always has, with its empty value. A stored project may carry more."""
+"""What a project of the document always has, empty. A stored project may carry more."""
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotData:
     """What the store hands over for one snapshot; `build` makes Decimal, date and aware datetime JSON-like.
 
-    `portfolio` holds at least `name` and `currency`; `totals` and `counts` are computed from the projects
-    unless given.
-    `sources`: connection, tool, read_at, age_seconds, records, complete, stale, error.
-    `trends`: project key to its earlier snapshots, oldest first: `{as_of, overall, schedule, cost, ...}`.
-    `exceptions`: project (a key, or None), kind, severity, text, since, because.
-    `tickets`, `compliance`, `roadmap`: computed from the projects unless given.
-    `capacity`: `{"rows": [{role, month, capacity_hours, planned_hours, actual_hours}]}`, `department`
-    optional in a row.
-    `quarantine`: `{"records": n, "writes": n, "by_connection": [{connection, kind, count}]}`.
+    `portfolio`: `name`, `currency`, and `totals` and `counts` of `portfolio.overview`. `sources`: connection,
+    tool, read_at, age_seconds, records, complete, stale, error. `projects`: as `portfolio.judge` made them.
+    `trends`: project key to `{as_of, overall, schedule, cost, ...}` for the days on which it changed, oldest
+    first. `exceptions`: project (a key, or None), kind, severity (high, medium, low), text, since, because.
+    `tickets`, `capacity`, `compliance`, `roadmap` (and totals and counts): of `portfolio.overview`; computed
+    here if missing. `quarantine`: `{"records": n, "writes": n, "by_connection": [{connection, kind,
+    count}]}`.
     """
 
     id: str
@@ -100,16 +123,20 @@ def build(snapshot: SnapshotData) -> Document:
         "projects": projects,
         "exceptions": sorted(json_like(snapshot.exceptions), key=_exception_order),
         "tickets": json_like(snapshot.tickets),
-        "capacity": {"rows": [], **json_like(snapshot.capacity)},
+        "capacity": json_like(snapshot.capacity),
         "compliance": json_like(snapshot.compliance),
         "roadmap": json_like(snapshot.roadmap),
         "quarantine": {"records": 0, "writes": 0, "by_connection": [], **json_like(snapshot.quarantine)},
     }
-    for section, computed in rollup.sections(document).items():
-        if section == "portfolio":
-            document["portfolio"] = computed | document["portfolio"]
-        elif not document[section]:
-            document[section] = computed
+    computed = rollup.overview(projects, snapshot.as_of)
+    document["portfolio"] = {
+        "totals": computed["totals"],
+        "counts": computed["counts"],
+        **document["portfolio"],
+        "trend": rollup.trend(projects, snapshot.as_of.isoformat()),
+    }
+    for section in ("tickets", "capacity", "compliance", "roadmap"):
+        document[section] = document[section] or computed[section]
     return document
 
 
@@ -117,7 +144,7 @@ def json_like(value: Any) -> Any:
     """The value as JSON knows it, in the texts of the interface. A naive datetime raises ValueError."""
     if isinstance(value, Mapping):
         return {str(key): json_like(each) for key, each in value.items()}
-    if isinstance(value, str | bool | int | None):
+    if isinstance(value, str | bool | int | float | None):
         return value
     if isinstance(value, Decimal):
         return format(value, "f")
@@ -127,13 +154,11 @@ def json_like(value: Any) -> Any:
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
     return [json_like(each) for each in value]
 
 
 def _project(stored: Mapping[str, Any], trends: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    project = {**PROJECT_KEYS, **{key: value for key, value in stored.items() if value is not None}}
+    project = {**EMPTY_PROJECT, **stored}
     project["trend"] = trends.get(project["key"] or "", project["trend"])
     plain: dict[str, Any] = json_like(project)
     return plain

@@ -1,64 +1,55 @@
-"""Counts and sums over the projects of a document; each sum says how many projects it knows (n of m)."""
+"""What reports show of several projects at once: groups, trend, ageing, adherence.
+
+Counts and sums are those of `portfolio.overview`.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from portfolio.overview import judge_portfolio
 
 COLOURS = ("red", "amber", "approved_change", "green", "unknown")
 """Every status value, worst first."""
 
 DIMENSIONS = ("overall", "schedule", "cost", "scope", "quality")
 
-MONEY = (
-    "original_budget",
-    "revised_budget",
-    "pre_encumbered",
-    "encumbered",
-    "actual",
-    "forecast",
-    "available",
-    "variance",
-)
-"""The money keys of a project's `cost`."""
-
 NO_DEPARTMENT = "No department"
+
+AGES = ("0-1d", "1-7d", "7-30d", "30d+")
+"""The ageing classes of open tickets; a ticket of exactly seven days is in `7-30d`."""
 
 Project = Mapping[str, Any]
 
 
-def sections(document: Mapping[str, Any]) -> dict[str, Any]:
-    """`portfolio` (totals, counts, trend, departments), `tickets`, `compliance`, `roadmap` of the projects."""
-    projects: Sequence[Project] = document["projects"]
-    as_of = date.fromisoformat(document["snapshot"]["as_of"])
-    return {
-        "portfolio": {
-            "totals": _totals(projects),
-            "counts": _counts(document),
-            "trend": _trend(projects),
-            "departments": _departments(projects),
-        },
-        "tickets": _tickets(projects, as_of),
-        "compliance": _compliance(projects, as_of),
-        "roadmap": [_roadmap_line(each) for each in projects],
-    }
+@dataclass(frozen=True, slots=True)
+class _Utc:
+    timezone: ZoneInfo = ZoneInfo("UTC")  # noqa: RUF009 - a zone never changes
+
+
+def overview(projects: Sequence[Project], as_of: date) -> dict[str, Any]:
+    """`{totals, counts, tickets, capacity, compliance, roadmap}` of these projects on that day."""
+    return judge_portfolio(projects, now=datetime.combine(as_of, time(12), UTC), policy=_Utc())
 
 
 def colour(project: Project, dimension: str = "overall") -> str:
-    """The computed colour of a dimension; `unknown` where there is none."""
+    """The colour of a dimension; `unknown` where there is none."""
     found = (project["status"].get(dimension) or {}).get("value")
     return found if found in COLOURS else "unknown"
 
 
-def declared(project: Project) -> str | None:
-    """What the manager declared overall."""
-    return (project["status"].get("overall") or {}).get("declared")
+def colours_of(projects: Iterable[Project]) -> dict[str, int]:
+    """How many projects have each overall colour, worst colour first."""
+    found = Counter(colour(each) for each in projects)
+    return {name: found[name] for name in COLOURS}
 
 
 def is_watermelon(project: Project) -> bool:
-    """The declared status is better than the computed one, where both are known."""
-    said, found = declared(project), colour(project)
+    """The declared overall status is better than the one shown, where both are known."""
+    said, found = project["status"]["overall"].get("declared"), colour(project)
     if said not in ("green", "amber") or found not in ("amber", "red"):
         return False
     return COLOURS.index(said) > COLOURS.index(found)
@@ -69,184 +60,105 @@ def is_open(ticket: Mapping[str, Any]) -> bool:
     return ticket.get("state_category") not in ("resolved", "closed", "cancelled")
 
 
-def age_in_days(ticket: Mapping[str, Any], as_of: date) -> int | None:
-    """Days from the ticket's opening to `as_of`; None when the opening is unknown."""
-    opened = ticket.get("opened_at")
-    return max(0, (as_of - date.fromisoformat(opened[:10])).days) if opened else None
-
-
-def skipped_gates(project: Project) -> list[Mapping[str, Any]]:
-    """Gates without a decision although a later gate was passed."""
-    ordered = sorted(project["gates"], key=lambda gate: gate.get("position") or 0)
-    passed = [at for at, gate in enumerate(ordered) if str(gate.get("status")).startswith("approved")]
-    undecided = ("not_started", "in_progress", "ready", "overdue", "deferred")
-    return [gate for gate in ordered[: passed[-1]] if gate.get("status") in undecided] if passed else []
-
-
-def _counts(document: Mapping[str, Any]) -> dict[str, Any]:
-    projects = document["projects"]
-    counts: dict[str, Any] = {"projects": len(projects)}
-    for dimension in DIMENSIONS:
-        counts[dimension] = _colours(projects, dimension)
-    counts["states"] = dict(sorted(Counter(each["state"] or "unknown" for each in projects).items()))
-    counts["watermelons"] = sum(map(is_watermelon, projects))
-    counts["gates_overdue"] = sum(
-        gate.get("status") == "overdue" for each in projects for gate in each["gates"]
-    )
-    counts["exceptions"] = len(document["exceptions"])
-    counts["stale_sources"] = sum(bool(each.get("stale")) for each in document["sources"])
-    return counts
-
-
-def _colours(projects: Iterable[Project], dimension: str = "overall") -> dict[str, int]:
-    found = Counter(colour(each, dimension) for each in projects)
-    return {name: found[name] for name in COLOURS}
-
-
-def _totals(projects: Sequence[Project]) -> dict[str, Any]:
-    totals: dict[str, Any] = {}
-    coverage = {}
-    for key in MONEY:
-        known = [Decimal(each["cost"][key]) for each in projects if each["cost"].get(key) is not None]
-        totals[key] = format(sum(known, Decimal(0)), "f") if known else None
-        coverage[key] = {"known": len(known), "of": len(projects)}
-    totals["coverage"] = coverage
-    years = {each["cost"].get("fiscal_year") for each in projects} - {None}
-    totals["fiscal_years"] = sorted(years, key=str)
-    return totals
-
-
-def by_department(projects: Iterable[Project]) -> dict[str, list[Project]]:
-    """Projects under the name of their department, in alphabetical order; those without one come last."""
-    groups: defaultdict[str, list[Project]] = defaultdict(list)
-    for each in projects:
-        groups[each["department"] or NO_DEPARTMENT].append(each)
+def by_department(items: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Projects (or lines of the roadmap) by department, alphabetically; those without one come last."""
+    groups: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for each in items:
+        groups[each.get("department") or NO_DEPARTMENT].append(each)
     return {
         name: groups[name]
         for name in sorted(groups, key=lambda name: (name == NO_DEPARTMENT, name.casefold(), name))
     }
 
 
-def _departments(projects: Sequence[Project]) -> list[dict[str, Any]]:
-    return [
-        {
-            "department": name,
-            "projects": len(members),
-            "overall": _colours(members),
-            "totals": _totals(members),
-        }
-        for name, members in by_department(projects).items()
-    ]
+def trend(projects: Sequence[Project], as_of: str) -> list[dict[str, Any]]:
+    """Per day on which any project's judgement was kept, the number of projects of each overall colour.
 
-
-def _trend(projects: Sequence[Project]) -> list[dict[str, Any]]:
-    points: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    A project's points are the days on which it changed: between them it keeps its colour. The last day is
+    `as_of`.
+    """
+    days = sorted({point["as_of"] for each in projects for point in each["trend"]} | {as_of})
+    counted = {day: Counter[str]() for day in days}
     for project in projects:
-        for point in project["trend"]:
-            value = point.get("overall")
-            points[point["as_of"]][value if value in COLOURS else "unknown"] += 1
-    return [{"as_of": day} | {name: points[day][name] for name in COLOURS} for day in sorted(points)]
+        points = {point["as_of"]: point.get("overall") for point in project["trend"]}
+        points[as_of] = colour(project)
+        current = None
+        for day in days:
+            current = points.get(day, current)
+            if day in points or current is not None:
+                counted[day][current if current in COLOURS else "unknown"] += 1
+    return [{"as_of": day} | {name: counted[day][name] for name in COLOURS} for day in days]
 
 
-BUCKETS = (("up_to_7", 7), ("up_to_30", 30), ("up_to_90", 90), ("over_90", None))
-"""The ageing classes of open tickets and the last day of each."""
-
-
-def _bucket(age: int | None) -> str:
-    if age is None:
-        return "age_unknown"
-    return next(name for name, limit in BUCKETS if limit is None or age <= limit)
-
-
-def _tickets(projects: Sequence[Project], as_of: date) -> dict[str, Any]:
-    still_open = [
-        {**ticket, "project": each["key"], "age_days": age_in_days(ticket, as_of)}
-        for each in projects
-        for ticket in each["tickets"]
-        if is_open(ticket)
-    ]
-    kinds: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for ticket in still_open:
+def ageing(projects: Sequence[Project]) -> list[dict[str, Any]]:
+    """Open tickets by type: `{type, open, breached, by_age, oldest_days}`."""
+    kinds: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for _, ticket in open_tickets(projects):
         kinds[ticket.get("type") or "unknown"].append(ticket)
-    oldest = sorted(still_open, key=lambda ticket: (-(ticket["age_days"] or 0), str(ticket.get("number"))))
-    return {
-        "open": len(still_open),
-        "breached": sum(ticket.get("breached") is True for ticket in still_open),
-        "by_type": [_ageing(kind, kinds[kind]) for kind in sorted(kinds)],
-        "oldest": oldest[:20],
-    }
+    return [_ageing(kind, kinds[kind]) for kind in sorted(kinds)]
+
+
+def open_tickets(projects: Sequence[Project]) -> list[tuple[Project, Mapping[str, Any]]]:
+    """Project and open ticket, the oldest first."""
+    found = [(each, ticket) for each in projects for ticket in each["tickets"] if is_open(ticket)]
+    return sorted(found, key=lambda pair: (-(pair[1].get("age_days") or 0), str(pair[1].get("number"))))
 
 
 def _ageing(kind: str, tickets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    ages = [ticket["age_days"] for ticket in tickets if ticket["age_days"] is not None]
-    classes = Counter(_bucket(ticket["age_days"]) for ticket in tickets)
+    ages = [ticket["age_days"] for ticket in tickets if ticket.get("age_days") is not None]
+    classes = Counter(_age_class(age) for age in ages)
     return {
         "type": kind,
         "open": len(tickets),
         "breached": sum(ticket.get("breached") is True for ticket in tickets),
-        **{name: classes[name] for name, _ in BUCKETS},
-        "age_unknown": classes["age_unknown"],
+        "by_age": {name: classes[name] for name in AGES},
         "oldest_days": max(ages, default=None),
     }
 
 
-def _compliance(projects: Sequence[Project], as_of: date) -> dict[str, Any]:
-    return {
-        "portfolio": _adherence(projects, as_of),
-        "departments": [
-            {"department": name, **_adherence(members, as_of)}
-            for name, members in by_department(projects).items()
-        ],
-    }
+def _age_class(days: int) -> str:
+    for name, limit in zip(AGES, (1, 7, 30), strict=False):
+        if days < limit:
+            return name
+    return AGES[-1]
 
 
-def _adherence(projects: Sequence[Project], as_of: date) -> dict[str, Any]:
-    gates = [gate for each in projects for gate in each["gates"]]
+def adherence(projects: Sequence[Project]) -> dict[str, int]:
+    """How many active projects report on time, have fresh data, keep their gates; and what is missing."""
+    running = [each for each in projects if each["state"] == "active"]
     return {
-        "projects": len(projects),
-        "declared": sum(declared(each) is not None for each in projects),
-        "reported_31d": sum(_reported_within(each, as_of, 31) for each in projects),
-        "watermelons": sum(map(is_watermelon, projects)),
-        "unknown": sum(colour(each) == "unknown" for each in projects),
-        "gates_overdue": sum(gate.get("status") == "overdue" for gate in gates),
-        "gates_skipped": sum(len(skipped_gates(each)) for each in projects),
+        "projects": len(running),
+        **{
+            rule: sum(bool(each["compliance"].get(rule)) for each in running)
+            for rule in ("report_on_time", "data_fresh", "gates_kept")
+        },
+        "watermelons": sum(map(is_watermelon, running)),
+        "unknown": sum(colour(each) == "unknown" for each in running),
+        "gates_overdue": sum(gate.get("status") == "overdue" for each in running for gate in each["gates"]),
         "deliverables_missing": sum(
-            item.get("state") in ("missing", "expired") for each in projects for item in each["deliverables"]
+            item.get("state") in ("missing", "expired") for each in running for item in each["deliverables"]
         ),
     }
 
 
-def _reported_within(project: Project, as_of: date, days: int) -> bool:
-    reported_on = (project.get("status_report") or {}).get("reported_on")
-    return reported_on is not None and (as_of - date.fromisoformat(reported_on[:10])).days <= days
+def outages(projects: Sequence[Project]) -> list[tuple[Project, Mapping[str, Any]]]:
+    """Project and outage: those that go on come first, then the newest."""
+    found = [(project, each) for project in projects for each in project["outages"]]
+    found.sort(key=lambda pair: pair[1].get("began_at") or "", reverse=True)
+    return sorted(found, key=lambda pair: pair[1].get("ended_at") is not None)
 
 
-def _roadmap_line(project: Project) -> dict[str, Any]:
-    schedule = project["schedule"]
-    return {
-        "project": project["key"],
-        "name": project["name"],
-        "department": project["department"],
-        "overall": colour(project),
-        "start": schedule.get("start_actual") or schedule.get("start_planned"),
-        "finish_baseline": schedule.get("finish_baseline"),
-        "finish_forecast": schedule.get("finish_forecast") or schedule.get("finish_planned"),
-        "percent_complete": schedule.get("percent_complete"),
-        "gates": [
-            {
-                "gate": gate.get("gate"),
-                "name": gate.get("name"),
-                "status": gate.get("status"),
-                "on": gate.get("decided_on") or gate.get("due_on"),
-            }
-            for gate in project["gates"]
-        ],
-        "milestones": [
-            {
-                "name": item.get("name"),
-                "achieved": item.get("achieved_on") is not None,
-                "on": item.get("achieved_on") or item.get("forecast_on") or item.get("planned_on"),
-            }
-            for item in project["milestones"]
-        ],
-    }
+def gates_due(projects: Sequence[Project], until: str) -> list[tuple[Project, Mapping[str, Any]]]:
+    """Project and gate of every gate that is overdue or undecided and due by that day, earliest first."""
+    due = [
+        (project, gate)
+        for project in projects
+        if project["state"] not in ("completed", "cancelled")
+        for gate in project["gates"]
+        if gate.get("status") == "overdue"
+        or (
+            gate.get("status") in ("not_started", "in_progress", "ready")
+            and (gate.get("due_on") or "~") <= until
+        )
+    ]
+    return sorted(due, key=lambda pair: (pair[1].get("due_on") or "~", pair[0]["key"] or ""))

@@ -4,10 +4,11 @@ The given document is not changed.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from reports import rollup
-from reports.data import PROJECT_KEYS, Document
+from reports.data import EMPTY_PROJECT, Document
 
 AUDIENCES = ("internal", "public")
 
@@ -39,10 +40,8 @@ def for_project(document: Document, key: str) -> Document:
 def for_audience(document: Document, audience: str) -> Document:
     """The document as the audience may see it: `internal` (all) or `public`.
 
-    The public sees names of projects and departments, states, colours, dates and gate statuses. It does not
-    see money, people, free text,
-    tickets, risks, outages, links, source errors or anything that a source wrote: the list says what stays,
-    not what goes.
+    The public sees names of projects, departments, gates and milestones, states, colours and dates; no money,
+    people, reasons, tickets, risks, outages, links or errors. The lists below say what stays, not what goes.
     """
     if audience not in AUDIENCES:
         raise ViewError(f"there is no audience {audience!r}; accepted: {', '.join(AUDIENCES)}")
@@ -52,11 +51,10 @@ def for_audience(document: Document, audience: str) -> Document:
         {
             **document,
             "view": {**document["view"], "audience": audience},
-            "portfolio": {key: document["portfolio"].get(key) for key in ("name", "currency")},
             "sources": [{**each, "error": None} for each in document["sources"]],
             "projects": [_public(each) for each in document["projects"]],
             "exceptions": [],
-            "capacity": {"rows": []},
+            "capacity": {"rows": [], "months": []},
             "quarantine": {"records": 0, "writes": 0, "by_connection": []},
         }
     )
@@ -68,7 +66,7 @@ _PUBLIC_GATE = ("gate", "name", "position", "status", "due_on", "decided_on")
 
 def _public(project: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **PROJECT_KEYS,
+        **EMPTY_PROJECT,
         **{key: project.get(key) for key in _PUBLIC_TEXT},
         "status": {
             name: {key: found.get(key) for key in ("value", "since")}
@@ -76,6 +74,7 @@ def _public(project: Mapping[str, Any]) -> dict[str, Any]:
         },
         "schedule": project["schedule"],
         "gate": project["gate"],
+        "compliance": project["compliance"],
         "gates": [{key: gate.get(key) for key in _PUBLIC_GATE} for gate in project["gates"]],
         "milestones": project["milestones"],
         "trend": [{key: point.get(key) for key in ("as_of", "overall")} for point in project["trend"]],
@@ -87,21 +86,33 @@ def _narrowed(
 ) -> Document:
     projects = [each for each in document["projects"] if keep(each)]
     keys = {each["key"] for each in projects}
-    rows = document["capacity"]["rows"]
     return _recounted(
         {
             **document,
             "view": {**document["view"], scope: value},
-            "portfolio": {key: document["portfolio"].get(key) for key in ("name", "currency")},
             "projects": projects,
             "exceptions": [each for each in document["exceptions"] if each.get("project") in keys],
             "capacity": {
-                "rows": [row for row in rows if scope == "department" and row.get("department") == value]
+                "rows": [
+                    row for row in document["capacity"]["rows"] if keys & set(row.get("projects") or ())
+                ],
+                "months": [],
             },
         }
     )
 
 
 def _recounted(document: Document) -> Document:
-    computed = rollup.sections(document)
-    return {**document, **computed, "portfolio": {**document["portfolio"], **computed["portfolio"]}}
+    as_of = document["snapshot"]["as_of"]
+    computed = rollup.overview(document["projects"], date.fromisoformat(as_of))
+    portfolio = {key: document["portfolio"].get(key) for key in ("name", "currency")}
+    return {
+        **document,
+        **{name: computed[name] for name in ("tickets", "compliance", "roadmap")},
+        "portfolio": {
+            **portfolio,
+            "totals": computed["totals"],
+            "counts": computed["counts"],
+            "trend": rollup.trend(document["projects"], as_of),
+        },
+    }

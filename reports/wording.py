@@ -1,5 +1,6 @@
 """The words, signs and number formats that people see: the same in every format of the report."""
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -68,17 +69,19 @@ def money(value: Any) -> str:
     return NONE if amount is None else _minus(f"{amount.quantize(Decimal(1), ROUND_HALF_EVEN):,}")
 
 
-def short_money(value: Any) -> str:
-    """An amount in three or four signs: `1.24M`, `985K`, `-12.3K`."""
+def short_money(value: Any, sign: str = "") -> str:
+    """An amount in three or four signs: `1.24M`, `985K`, `-$12.3K`. `sign` is the currency's."""
     amount = number(value)
     if amount is None:
         return NONE
-    for limit, sign in ((Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K")):
-        if abs(amount) >= limit:
+    before = ("-" if amount < 0 else "") + sign
+    amount = abs(amount)
+    for limit, letter in ((Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K")):
+        if amount >= limit:
             scaled = amount / limit
-            digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0  # noqa: PLR2004 - significant digits
-            return _minus(f"{scaled:.{digits}f}{sign}")
-    return _minus(f"{amount:.0f}")
+            digits = 2 if scaled < 10 else 1 if scaled < 100 else 0  # noqa: PLR2004 - significant digits
+            return _minus(f"{before}{scaled:.{digits}f}{letter}")
+    return _minus(f"{before}{amount:.0f}")
 
 
 def percent(value: Any, digits: int = 0) -> str:
@@ -158,6 +161,16 @@ def line(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return " ".join(str(value).split())
+
+
+def printable(text: str) -> str:
+    """The text without control characters and signs that turn the direction of writing; line ends stay."""
+    return "".join(
+        sign for sign in text if sign == "\n" or (unicodedata.category(sign) != "Cc" and sign not in _TURNS)
+    )
+
+
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def safe_url(value: Any) -> str | None:

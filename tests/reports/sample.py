@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from reports.data import SnapshotData
+from reports.data import EMPTY_PROJECT, SnapshotData
 
 AS_OF = date(2026, 11, 20)
 TAKEN_AT = datetime(2026, 11, 20, 13, 0, 5, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> =1+1 \u202etxt.exe"
 
-LIMITS = {"green": "0.15", "amber": "0.25"}
+LIMITS = {"green": 0.15, "amber": 0.25}
 GATE_NAMES = {
     "G0": "Intake triage",
     "G1": "Business case",
@@ -33,6 +33,9 @@ def _dimension(value: str, because: str, **more: Any) -> dict[str, Any]:
         "threshold": LIMITS,
         "because": because,
         "since": date(2026, 10, 3) if value in ("red", "amber") else None,
+        "computed": value,
+        "override": None,
+        "turn_green": "forecast finish by 23 February 2027" if value in ("red", "amber") else None,
     } | more
 
 
@@ -45,7 +48,9 @@ def _schedule(late: int | None, percent: str | None) -> tuple[dict[str, Any], di
         "finish_baseline": baseline,
         "finish_forecast": None if late is None else baseline + timedelta(days=late),
         "variance_days": late,
-        "percent_complete": None if percent is None else Decimal(percent),
+        "start_baseline": start,
+        "finish_actual": None,
+        "percent_complete": None if percent is None else float(percent),
     }
     if late is None:
         return dates, _dimension("unknown", "no finish forecast: no work item of this project has a due date")
@@ -56,7 +61,7 @@ def _schedule(late: int | None, percent: str | None) -> tuple[dict[str, Any], di
         "finish_forecast": dates["finish_forecast"],
         "finish_baseline": baseline,
         "baseline_days": 360,
-        "share": round(share, 4),
+        "share": float(round(share, 4)),
     }
     return dates, _dimension(value, because, inputs=inputs)
 
@@ -65,7 +70,7 @@ def _cost(
     revised: str | None, spent: str, encumbered: str, forecast: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     if revised is None:
-        return {"fiscal_year": 2027}, _dimension(
+        return {**EMPTY_PROJECT["cost"], "fiscal_year": 2027}, _dimension(
             "unknown", "no budget line carries this project's budget code"
         )
     budget, actual, ordered = Decimal(revised), Decimal(spent), Decimal(encumbered)
@@ -83,10 +88,10 @@ def _cost(
         "forecast": expected,
         "available": budget - Decimal("12500.00") - ordered - actual,
         "variance": variance,
-        "variance_share": round(-variance / budget, 4),
+        "variance_share": float(round(variance / budget, 4)),
     }
     because = f"forecast is {share:+.1%} of the revised budget; green up to 15%, amber up to 25%"
-    inputs = {"forecast": expected, "revised_budget": budget, "share": round(share, 4)}
+    inputs = {"forecast": expected, "revised_budget": budget, "share": float(round(share, 4))}
     return cost, _dimension(value, because, inputs=inputs)
 
 
@@ -124,8 +129,9 @@ def _gates(current: int, status: str) -> list[dict[str, Any]]:
                 "name": name,
                 "position": position,
                 "status": "approved" if passed else status if position == current else "not_started",
-                "due_on": date(2026, 1, 30) + timedelta(days=58 * position),
-                "decided_on": date(2026, 1, 28) + timedelta(days=58 * position) if passed else None,
+                "due_on": AS_OF
+                + timedelta(days=82 * (position - current) - (61 if status == "overdue" else -24)),
+                "decided_on": AS_OF + timedelta(days=82 * (position - current) + 19) if passed else None,
                 "decided_by": "Change board" if passed else None,
                 "note": None,
                 "conditions": [
@@ -175,7 +181,7 @@ def _worst(status: dict[str, dict[str, Any]], declared: str | None) -> dict[str,
     )
 
 
-def project(  # noqa: PLR0917 - rows of a table read best by position
+def project(
     number: int,
     name: str,
     department: str | None,
@@ -271,6 +277,7 @@ def project(  # noqa: PLR0917 - rows of a table read best by position
                 "due_at": TAKEN_AT - timedelta(days=1),
                 "resolved_at": None,
                 "breached": number % 3 == 0,
+                "age_days": 4 * number,
                 "escalation": None,
                 "source": links[0],
             },
@@ -281,7 +288,7 @@ def project(  # noqa: PLR0917 - rows of a table read best by position
             {
                 "type": "risk",
                 "title": "Vendor staffing ends in January",
-                "score": Decimal(12),
+                "score": 12,
                 "state": "Open",
                 "owner": "M. Chen",
                 "due_on": date(2026, 12, 15),
@@ -333,6 +340,19 @@ def project(  # noqa: PLR0917 - rows of a table read best by position
         ]
         if cost.get("revised_budget")
         else [],
+        "ticket_counts": {
+            **EMPTY_PROJECT["ticket_counts"],
+            "open": number % 2,
+            "breached": int(number % 2 and number % 3 == 0),
+            "by_type": {"incident": 1} if number % 2 else {},
+            "oldest_days": 4 * number if number % 2 else None,
+        },
+        "compliance": {
+            "report_on_time": declared is not None,
+            "data_fresh": True,
+            "gates_kept": gate[1] != "overdue",
+        },
+        "obligations": [],
         "links": links,
         "narrative": None,
         "status_report": {"reported_on": date(2026, 11, 6), "by": manager, "text": "On track for go-live."}
@@ -352,7 +372,11 @@ PROJECTS = (
         ("1480000.00", "1120000.00", "240000.00", "1610000.00"),
         (4, "overdue"),
         "green",
-        narrative="Vendor slipped integration testing twice; recovery plan due on 2 December.",
+        narrative={
+            "text": "Vendor slipped integration testing twice; recovery plan due on 2 December.",
+            "by": "R. Alvarez",
+            "at": "2026-11-18T15:00:00Z",
+        },
     ),
     project(
         2,
@@ -622,15 +646,21 @@ def sample() -> SnapshotData:
             "rows": [
                 {
                     "role": role,
+                    "person": f"{role} {place}",
+                    "projects": [f"OIT-{place:03d}"],
                     "month": month,
-                    "capacity_hours": Decimal(capacity),
-                    "planned_hours": Decimal(planned),
+                    "capacity_hours": float(capacity),
+                    "planned_hours": float(planned),
+                    "over": planned > capacity,
                     "actual_hours": None,
                 }
-                for role, capacity, plans in (
-                    ("Business analyst", 480, (420, 510, 600)),
-                    ("Developer", 1280, (1100, 1240, 1190)),
-                    ("Network engineer", 320, (150, 140, 360)),
+                for place, (role, capacity, plans) in enumerate(
+                    (
+                        ("Business analyst", 480, (420, 510, 600)),
+                        ("Developer", 1280, (1100, 1240, 1190)),
+                        ("Network engineer", 320, (150, 140, 360)),
+                    ),
+                    1,
                 )
                 for month, planned in zip(("2026-11", "2026-12", "2027-01"), plans, strict=True)
             ]

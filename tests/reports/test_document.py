@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from portfolio.overview import MONEY
 from reports.data import Document, build, json_like
-from reports.rollup import MONEY
 from reports.views import ViewError, for_audience, for_department, for_project
 from tests.reports.sample import HOSTILE, sample
 
@@ -42,8 +42,6 @@ def test_sums_equal_the_sums_of_the_projects_and_say_how_many_they_know() -> Non
         known = [each["cost"][key] for each in sample().projects if each["cost"].get(key) is not None]
         assert Decimal(totals[key]) == sum(known)
         assert totals["coverage"][key] == {"known": len(known), "of": 12}
-    departments = found["portfolio"]["departments"]
-    assert sum(Decimal(each["totals"]["actual"] or 0) for each in departments) == Decimal(totals["actual"])
 
 
 def test_a_sum_of_nothing_known_is_unknown() -> None:
@@ -54,7 +52,7 @@ def test_a_sum_of_nothing_known_is_unknown() -> None:
 def test_every_project_is_counted_once() -> None:
     counts = document()["portfolio"]["counts"]
     assert counts["overall"] == {"red": 3, "amber": 1, "approved_change": 1, "green": 5, "unknown": 2}
-    assert counts["watermelons"] == 3
+    assert sum(sum(each.values()) for each in counts["departments"].values()) == 12
 
 
 def test_what_the_store_computed_wins_over_what_the_report_computes() -> None:

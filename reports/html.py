@@ -1,0 +1,313 @@
+"""The report as one self-contained HTML page.
+
+No network, no script, no style but its own (a CSP says so too).
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from portfolio.overview import totals
+from reports import charts, rollup, wording
+from reports.data import Document
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+GROUP_ABOVE = 60
+"""A portfolio with more projects is shown as one closed line per department."""
+
+SOON = timedelta(days=60)
+
+CONTENTS = {
+    "summary": "Summary",
+    "attention": "Needs attention",
+    "departments": "Departments",
+    "projects": "Portfolio",
+    "money": "Money",
+    "roadmap": "Roadmap",
+    "gates": "Gates",
+    "tickets": "Tickets",
+    "capacity": "Capacity",
+    "compliance": "Compliance",
+    "sources": "Sources",
+}
+
+COMPLIANCE = {
+    "report_on_time": "Report on time",
+    "data_fresh": "Data fresh",
+    "gates_kept": "Gates kept",
+    "watermelons": "Declared better",
+    "unknown": "Cannot be judged",
+    "gates_overdue": "Gates overdue",
+    "deliverables_missing": "Deliverables missing",
+}
+
+CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+
+
+def write(document: Document, path: Path) -> None:
+    """Writes the page to the file."""
+    path.write_text(page(document), encoding="utf-8")
+
+
+def page(document: Document) -> str:
+    """The whole report as a page."""
+    return _environment().get_template("page.html.j2").render(context(document))
+
+
+def content_security_policy() -> str:
+    """The pages load nothing but their own style (by hash); the portal sends this as a header too."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """A template of this package with everything that templates may call."""
+    return _environment().get_template(template).render(values)
+
+
+def context(document: Document) -> dict[str, Any]:
+    """Everything that the templates show: the document, and what is derived from it for reading."""
+    projects = document["projects"]
+    portfolio = document["portfolio"]
+    groups = rollup.by_department(projects)
+    as_of = date.fromisoformat(document["snapshot"]["as_of"])
+    return {
+        **document,
+        "policy": content_security_policy(),
+        "heading": _heading(document),
+        "kind": _kind(document),
+        "contents": _contents(document),
+        "lead": lead(document),
+        "currency": CURRENCY_SIGNS.get(
+            portfolio.get("currency") or "", f"{portfolio.get('currency') or ''} "
+        ),
+        "fiscal_years": "".join(f" FY{each}" for each in portfolio["totals"].get("fiscal_years", [])[:2]),
+        "coverage": lambda key: _coverage(portfolio["totals"], key),
+        "groups": groups,
+        "departments": [
+            {
+                "department": name,
+                "overall": rollup.colours_of(members),
+                "totals": totals(members),
+                "count": len(members),
+            }
+            for name, members in groups.items()
+        ],
+        "adherence": {name: rollup.adherence(members) for name, members in groups.items()},
+        "adherence_of_all": rollup.adherence(projects),
+        "ageing": rollup.ageing(projects),
+        "oldest": rollup.open_tickets(projects)[:8],
+        "watermelons": sum(map(rollup.is_watermelon, projects)),
+        "grouped": len(projects) > GROUP_ABOVE,
+        "gates_due": rollup.gates_due(projects, (as_of + SOON).isoformat()),
+        "outages": rollup.outages(projects),
+        "load": load(document["capacity"]["rows"]),
+    }
+
+
+def lead(document: Document) -> str:
+    """The portfolio in one sentence."""
+    counts = document["portfolio"]["counts"]
+    found, whole = counts["overall"], counts["projects"]
+    if not whole:
+        return "There is no project in this portfolio yet."
+    verbs = "is" if found["red"] == 1 else "are"
+    bad = f"{found['red'] or 'None'} of {wording.plural(whole, 'project')} {verbs} red"
+    if found["amber"] + found["approved_change"]:
+        bad += f", {found['amber'] + found['approved_change']} amber or changed with approval"
+    unknown = f" {found['unknown']} cannot be judged for want of data." if found["unknown"] else ""
+    return f"{bad}.{unknown}"
+
+
+def load(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Planned and available hours per role and month.
+
+    `{"months": [...], "roles": {role: [cell or None]}}`.
+    """
+    cells: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        cell = cells.setdefault((row.get("role") or "No role", str(row["month"])[:7]), [None, None])
+        for place, key in enumerate(("planned_hours", "capacity_hours")):
+            hours = wording.number(row.get(key))
+            cell[place] = hours if cell[place] is None else cell[place] + (hours or 0)
+    months = sorted({month for _, month in cells})
+    roles = {
+        role: [_cell(cells.get((role, month))) for month in months]
+        for role in sorted({role for role, _ in cells})
+    }
+    return {"months": months, "roles": roles}
+
+
+def _cell(hours: list[Any] | None) -> dict[str, Any] | None:
+    if hours is None or None in hours or not hours[1]:
+        return None
+    planned, capacity = hours
+    return {"planned": planned, "capacity": capacity, "share": planned / capacity, "over": planned > capacity}
+
+
+def _coverage(totals: Mapping[str, Any], key: str) -> str:
+    found = (totals.get("coverage") or {}).get(key)
+    return f"{found['known']} of {found['of']}" if found else ""
+
+
+def _heading(document: Document) -> str:
+    view = document["view"]
+    if view["project"] and document["projects"]:
+        return str(document["projects"][0]["name"])
+    return str(view["department"] or document["portfolio"].get("name") or "Portfolio")
+
+
+def _kind(document: Document) -> str:
+    view = document["view"]
+    name = document["portfolio"].get("name") or "Portfolio"
+    return f"{name}: portfolio report" if view["department"] or view["project"] else "Portfolio report"
+
+
+def _contents(document: Document) -> list[tuple[str, str]]:
+    hidden = {"tickets", "capacity"} if document["view"]["audience"] != "internal" else set()
+    if not document["exceptions"]:
+        hidden.add("attention")
+    if document["portfolio"]["totals"].get("revised_budget") is None:
+        hidden.add("money")
+    return [(name, title) for name, title in CONTENTS.items() if name not in hidden]
+
+
+def _reason(project: Mapping[str, Any]) -> str:
+    """Why the project has its overall colour, in one line: the reasons of the dimensions that made it."""
+    status = project["status"]
+    value = rollup.colour(project)
+    blame = [
+        f"{wording.DIMENSION_WORDS[name]}: {wording.line(status[name].get('because'))}"
+        for name in rollup.DIMENSIONS[1:]
+        if value != "green" and (status.get(name) or {}).get("value") == value
+    ]
+    return ". ".join(blame) or wording.line((status.get("overall") or {}).get("because"))
+
+
+def _story(narrative: Any) -> str:
+    """What a manager told: a text, or the text with who told it and when."""
+    if not isinstance(narrative, Mapping):
+        return wording.line(narrative)
+    told = ", ".join(
+        filter(None, (narrative.get("by"), narrative.get("at") and wording.day(narrative["at"])))
+    )
+    return f"{wording.line(narrative.get('text'))} ({told})" if told else wording.line(narrative.get("text"))
+
+
+def _turns(trend: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The points at which the overall status changed, newest last."""
+    return [
+        point
+        for before, point in zip([None, *trend], trend, strict=False)
+        if before is None or before.get("overall") != point.get("overall")
+    ][-8:]
+
+
+def _unmet(gate: Mapping[str, Any]) -> list[str]:
+    criteria = [str(each.get("criterion")) for each in gate.get("criteria") or [] if not each.get("met")]
+    conditions = [
+        each["text"] if isinstance(each, Mapping) else str(each)
+        for each in gate.get("conditions") or []
+        if not (isinstance(each, Mapping) and each.get("met_on"))
+    ]
+    return criteria + conditions
+
+
+def _shown_of(items: Sequence[Any], most: int, noun: str) -> str:
+    whole = wording.plural(len(items), noun)
+    return f"The first {most} of {whole}; the workbook holds all" if len(items) > most else whole
+
+
+def _rest(items: Sequence[Any], most: int) -> str:
+    return f"and {len(items) - most} more" if len(items) > most else ""
+
+
+def _anchor(key: Any) -> str:
+    """An HTML id for a project key; keys with odd signs get the sum of their bytes, so that no two meet."""
+    text = str(key or "")
+    if text.replace("-", "").replace("_", "").isalnum() and text.isascii():
+        return f"p-{text}"
+    return f"p-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+_SEVERITY_COLOURS = {
+    "critical": "red",
+    "high": "red",
+    "error": "red",
+    "red": "red",
+    "medium": "amber",
+    "warning": "amber",
+    "amber": "amber",
+}
+
+
+def _severity_colour(severity: Any) -> str:
+    return _SEVERITY_COLOURS.get(str(severity), "low")
+
+
+@cache
+def _style() -> str:
+    return _environment().get_template("style.css").render()
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import ChainableUndefined, Environment, PackageLoader  # noqa: PLC0415 - start-up stays fast
+
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=ChainableUndefined,
+    )
+    environment.globals.update(
+        {
+            name: getattr(wording, name)
+            for name in (
+                "NONE",
+                "DIMENSION_WORDS",
+                "words",
+                "colour_word",
+                "money",
+                "short_money",
+                "percent",
+                "signed_percent",
+                "signed_days",
+                "index",
+                "day",
+                "instant",
+                "age",
+                "plural",
+                "line",
+                "safe_url",
+            )
+        },
+        COLOURS=rollup.COLOURS,
+        COMPLIANCE=COMPLIANCE,
+        AGES=rollup.AGES,
+        by_department=rollup.by_department,
+        colours_of=rollup.colours_of,
+        is_watermelon=rollup.is_watermelon,
+        stacked=charts.stacked,
+        money_bars=charts.money_bars,
+        timeline=charts.timeline,
+        trend_columns=charts.trend_columns,
+        anchor=_anchor,
+        reason=_reason,
+        rest=_rest,
+        severity_colour=_severity_colour,
+        shown_of=_shown_of,
+        turns=_turns,
+        story=_story,
+        unmet=_unmet,
+    )
+    return environment
