@@ -1,0 +1,44 @@
+# Each target does its own set-up in .venv; a machine needs only Python, pip and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check docs image bench lock clean
+
+demo: .venv/runtime ## the whole job against simulated tools, twice; the report lands in demo/
+	$(BIN)/portico demo --dir demo
+
+test: .venv/development ## every test that this machine can run
+	$(BIN)/pytest -q $(PYTEST_OPTIONS)
+
+check: .venv/development ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: .venv/development ## the reference pages, generated from the code
+	$(BIN)/python -m tests.reference_pages
+
+image: ## the container image
+	docker build --tag portico .
+
+lock: .venv/development ## new lock files from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group dev --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv demo build dist
+
+.venv/runtime: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv/development: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@ .venv/runtime

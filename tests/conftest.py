@@ -1,0 +1,78 @@
+"""What tests of every kind share: where the recorded data is, and a real PostgreSQL where the machine has one."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def _postgres_binaries() -> Path | None:
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("initdb")
+    return next((each for each in places if (each / "initdb").exists()), Path(on_path).parent if on_path else None)
+
+
+def missing(what: str) -> None:
+    """Skips a test for what the machine lacks; where everything is required it fails instead."""
+    if os.environ.get("PORTICO_REQUIRE_ALL"):
+        pytest.fail(f"{what} is required here")
+    pytest.skip(f"{what} is not on this machine")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a throwaway PostgreSQL server, without a database name at its end."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        missing("PostgreSQL")
+    assert binaries is not None
+    folder = Path("/tmp") / f"portico-pg-{os.getpid()}"  # noqa: S108  a socket path must be short
+    folder.mkdir(mode=0o755)
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = folder / "data"
+    subprocess.run(  # noqa: S603
+        [*as_user, str(binaries / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-D", str(data)],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+    )
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data)]
+    subprocess.run(  # noqa: S603
+        [*control, "-w", "-o", options, "-l", str(folder / "log"), "start"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+    subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder)  # noqa: S603
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store, once per database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'portico.db'}"
+    from sqlalchemy import create_engine, text  # noqa: PLC0415
+
+    server: str = request.getfixturevalue("postgres")
+    name = f"t{abs(hash((request.node.nodeid, tmp_path)))}"
+    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as db:
+        db.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return f"{server}/{name}"
