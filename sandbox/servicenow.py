@@ -12,7 +12,7 @@ import base64
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -51,8 +51,8 @@ class Instance:
     """Pages with more rows than this are cancelled half-way."""
     cancelled: Literal["beside", "torn"] = "beside"
     """How a cancelled page looks: valid JSON with `error` beside `result`, or a body that breaks off."""
-    deaf: bool = False
-    """Whether every term of a query is dropped, as an instance does that cannot read them."""
+    drops: Callable[[str], bool] = lambda _: False
+    """Which terms of a query the instance leaves out, as if it could not read them."""
     drift: Mapping[str, str] = field(default_factory=dict)
     """Column values that a business rule sets on every update through the interface."""
     requests: deque[tuple[str, str, dict[str, str]]] = field(default_factory=lambda: deque(maxlen=2000))
@@ -175,9 +175,10 @@ def _query(instance: Instance, table: str) -> Query:
             ),
         }.get(text)
 
+    terms = request.args.get("sysparm_query", "").split("^")
     return parse(
-        request.args.get("sysparm_query", ""),
-        lambda path: not instance.deaf and instance.tables.column(table, path) is not None,
+        "^".join(term for term in terms if not instance.drops(term)),
+        lambda path: instance.tables.column(table, path) is not None,
         script,
     )
 
@@ -219,7 +220,7 @@ def _change(instance: Instance, table: str, id_: str) -> Response:
     if id_ in instance.rights.frozen:
         return _error(403, "Operation Failed", "ACL Exception Update Failed due to security constraints")
     values = _accepted(instance, table, request.get_json(silent=True))
-    row = instance.tables.edit(table, id_, instance.user, **values, **instance.drift)
+    row = instance.tables.edit(table, id_, instance.user, **{**values, **instance.drift})
     return _json({"result": _body(instance, table, row)})
 
 

@@ -65,8 +65,6 @@ def checked_scope(scope: str) -> tuple[str, ...]:
     for term in scope.replace("^^", "").split("^"):
         if not term or term == "EQ":
             continue
-        if term.startswith(("NQ", "ORDERBY", "GROUPBY")):
-            raise ContractBroken(f"The scope {scope!r} holds ^{term}.", fix=_FIX)
         found = _TERM.match(term.removeprefix("OR"))
         if found is None:
             raise ContractBroken(f"The scope {scope!r} holds {term!r}, which is no condition.", fix=_FIX)

@@ -1,24 +1,43 @@
 """The contract of every connector against the simulated instance, then the Table API's traps one by one."""
 
+import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+import requests
+from flask import request
+from openapi_core import OpenAPI
+from openapi_core.contrib.requests import RequestsOpenAPIRequest
+from openapi_core.exceptions import OpenAPIError
 
 from connectors.auth import basic
-from connectors.base import Plain, SourceRecord, Stream, Target
+from connectors.base import Cursor, Outcome, Page, Patch, Plain, SourceRecord, Stream, Target
+from connectors.errors import ContractBroken, CredentialsRefused, Invalid, RateLimited, Retry
 from connectors.http import Http
 from connectors.servicenow import ServiceNow
+from connectors.servicenow.columns import Column
+from sandbox.city import build
 from sandbox.faults import Faults, Rule
 from sandbox.server import serve
 from sandbox.servicenow import Instance, create_table_app
+from sandbox.servicenow_city import tables_of
 from sandbox.servicenow_schema import CITY_TABLES
 from sandbox.servicenow_tables import Tables, sys_id
 from tests.connectors.contract import ConnectorContract, Fault, Harness
 
+ROOT = Path(__file__).resolve().parents[2]
+CONTRACT = (
+    Path(os.environ.get("PORTICO_CONTRACTS", ROOT.parent / "shared/contracts"))
+    / "servicenow-table.fixed.json"
+)
 SECRET = "s3cr3t-of-servicenow"
 
 _FAULTS: Mapping[Fault, Rule] = {
@@ -47,11 +66,14 @@ class ServiceNowHarness:
     paged = True
     absent = sys_id("project", "absent")
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.tool = Instance(Tables(CITY_TABLES, now), password=SECRET)
-        self.faulty = Faults(create_table_app(self.tool))
+    def __init__(self, now: Callable[[], datetime], tables: Tables | None) -> None:
+        self.tool = Instance(tables or Tables(CITY_TABLES, now), password=SECRET)
+        self.app = create_table_app(self.tool)
+        self.faulty = Faults(self.app)
         self.server = serve(self.faulty)
         self._made = 0
+        self.checked = 0
+        self.violations: list[str] = []
 
     @property
     def writes(self) -> int:
@@ -60,6 +82,21 @@ class ServiceNowHarness:
     @property
     def requests(self) -> int:
         return len(self.tool.requests)
+
+    def watch(self, contract: OpenAPI) -> None:
+        """Every request from now on is held against the vendor's contract."""
+
+        def hold() -> None:
+            self.checked += 1
+            sent = requests.Request(
+                request.method, request.url, dict(request.headers), data=request.get_data()
+            )
+            try:
+                contract.validate_request(RequestsOpenAPIRequest(sent))
+            except OpenAPIError as error:
+                self.violations.append(f"{request.full_path}: {error!r} {error.__cause__!r}")
+
+        self.app.before_request_funcs.setdefault(None, []).append(hold)
 
     def connect(self, *, read_only: bool = False, **options: Any) -> ServiceNow:
         http = Http(self.server.url, auth=basic(self.tool.user, SECRET), sleep=lambda _: None)
@@ -73,6 +110,12 @@ class ServiceNowHarness:
         number = f"PRJ{self._made:07}"
         row = {"number": number, "short_description": f"{number} created", "active": "true", **values}
         return self.tool.tables.insert(table, row, "ada.moreno")["sys_id"]
+
+    def load(self, place: int, /, *, at: str, **values: str) -> str:
+        """A project that was last changed long ago, whatever the clock says."""
+        row = {"number": f"OLD{place:07}", "short_description": f"old {place}", "active": "true", **values}
+        id_ = sys_id("old", str(place))
+        return self.tool.tables.load("pm_project", {"sys_id": id_, "sys_updated_on": at, **row})["sys_id"]
 
     def edit(self, record: str, **values: str) -> None:
         row = self.tool.tables.find("pm_project", record)
@@ -97,23 +140,406 @@ class ServiceNowHarness:
 
     def plant(self, fault: Fault) -> None:
         if fault == "repeated_page":
-            self.tool.deaf = True
+            self.tool.drops = lambda term: not term.startswith("ORDERBY")
         else:
             self.faulty.use(_FAULTS[fault])
 
     def heal(self) -> None:
         self.faulty.use()
-        self.tool.deaf = False
+        self.tool.drops = lambda _: False
+
+
+@contextmanager
+def running(now: Callable[[], datetime], tables: Tables | None = None) -> Iterator[ServiceNowHarness]:
+    harness = ServiceNowHarness(now, tables)
+    yield harness
+    harness.server.stop()
 
 
 @pytest.fixture
 def snow() -> Iterator[ServiceNowHarness]:
-    harness = ServiceNowHarness()
-    yield harness
-    harness.server.stop()
+    with running(lambda: datetime.now(UTC)) as harness:
+        yield harness
 
 
 class TestServiceNow(ConnectorContract):
     @pytest.fixture
     def harness(self, snow: ServiceNowHarness) -> Harness:
         return snow
+
+
+@pytest.fixture
+def connector(snow: ServiceNowHarness) -> Iterator[ServiceNow]:
+    connector = snow.connect()
+    yield connector
+    connector.close()
+
+
+def _ids(connector: ServiceNow, stream: Stream, cursor: Cursor | None = None) -> list[str]:
+    return [record.id for page in connector.pull(stream, cursor) for record in page.records]
+
+
+def _last(connector: ServiceNow, stream: Stream, cursor: Cursor | None = None) -> Page:
+    return list(connector.pull(stream, cursor))[-1]
+
+
+def _patch(connector: ServiceNow, record: str, **values: Plain) -> Outcome:
+    (shown,) = connector.look([Target("pm_project", record, fields=tuple(values))])
+    (outcome,) = connector.push([Patch(shown.target, values, shown.values, shown.version)])
+    return outcome
+
+
+class TestReading:
+    """Every visible row, whatever the page looks like."""
+
+    def test_a_page_shortened_by_row_rules_is_not_the_end(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        ids = snow.add(10)
+        snow.tool.rights.hidden.update(sorted(ids)[1:3])
+        assert set(_ids(connector, snow.stream)) == set(ids) - snow.tool.rights.hidden
+        assert connector.census(snow.stream).ids == frozenset(ids) - snow.tool.rights.hidden
+
+    def test_a_page_hidden_as_a_whole_is_not_the_end(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        ids = snow.add(10)
+        snow.tool.rights.hidden.update(sorted(ids)[:4])
+        assert set(_ids(connector, snow.stream)) == set(sorted(ids)[4:])
+        assert connector.census(snow.stream).ids == frozenset(sorted(ids)[4:])
+
+    def test_rows_hidden_from_every_way_of_reading_leave_the_read_complete(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        ids = snow.add(7)
+        snow.tool.rights.hidden.update(ids[:2])
+        assert _last(connector, snow.stream).complete
+
+    def test_rows_that_only_another_way_of_reading_shows_make_the_read_incomplete(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        ids = [snow.load(number, at=f"2026-01-05 09:00:0{number}") for number in range(7)]
+        snow.tool.rights.hidden.add(ids[0])
+        pages = connector.pull(snow.stream, None)
+        next(pages)
+        snow.tool.rights.hidden.clear()
+        assert not list(pages)[-1].complete
+
+    def test_many_rows_of_one_second_are_read_once(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        for number in range(11):
+            snow.load(number, at="2026-01-05 09:00:00")
+        snow.load(11, at="2026-01-05 09:00:01")
+        found = _ids(connector, snow.stream)
+        assert len(found) == len(set(found)) == 12
+
+    def test_nothing_new_costs_one_request(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        for number in range(8):
+            snow.load(number, at=f"2026-01-05 09:00:0{number}")
+        cursor = _last(connector, snow.stream).cursor
+        asked = snow.requests
+        assert _ids(connector, snow.stream, cursor) == []
+        assert snow.requests == asked + 1
+
+    def test_an_update_committed_late_is_not_missed(self) -> None:
+        clock = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+        with running(lambda: clock[0]) as snow:
+            connector = snow.connect(overlap_seconds=120)
+            snow.load(1, at="2026-03-01 11:59:58")
+            cursor = _last(connector, snow.stream).cursor
+            late = snow.load(2, at="2026-03-01 11:59:00")
+            clock[0] += timedelta(hours=1)
+            assert late in _ids(connector, snow.stream, cursor)
+            connector.close()
+
+    def test_a_second_that_is_not_kept_to_is_noticed(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        for number in range(9):
+            snow.load(number, at="2026-01-05 09:00:00")
+        snow.load(9, at="2026-01-05 09:00:01", sys_id="f" * 32)
+        snow.tool.drops = lambda term: term.startswith("sys_updated_on=")
+        with pytest.raises(ContractBroken):
+            _ids(connector, snow.stream)
+
+    def test_a_full_stream_starts_over(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        snow.load(1, at="2026-01-05 09:00:00")
+        stream = replace(snow.stream, full=True)
+        page = _last(connector, stream, _last(connector, stream).cursor)
+        assert (len(page.records), page.replaces) == (1, True)
+
+    @pytest.mark.parametrize("how", ["beside", "torn"])
+    def test_a_page_given_up_inside_a_200_is_asked_for_in_smaller_pieces(
+        self, snow: ServiceNowHarness, how: Literal["beside", "torn"]
+    ) -> None:
+        connector = snow.connect(page_size=80)
+        ids = snow.add(50)
+        snow.tool.rows_in_time, snow.tool.cancelled = 25, how
+        assert sorted(_ids(connector, snow.stream)) == sorted(ids)
+        snow.tool.rows_in_time = 5
+        with pytest.raises(Retry):
+            _ids(connector, snow.stream)
+        connector.close()
+
+    def test_a_quota_spent_in_the_middle_leaves_a_cursor_to_go_on(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        for number in range(9):
+            snow.load(number, at=f"2026-01-05 09:00:0{number}")
+        snow.tool.quota = 2
+        pages: list[Page] = []
+        with pytest.raises(RateLimited) as limited:  # noqa: PT012
+            for page in connector.pull(snow.stream, None):
+                pages.append(page)  # noqa: PERF402 - what came before the refusal counts
+        assert limited.value.retry_after == 1800
+        snow.tool.quota = None
+        seen = {record.id for page in pages for record in page.records}
+        assert seen
+        assert seen | set(_ids(connector, snow.stream, pages[-1].cursor)) == set(snow.truth())
+        assert len(seen) + len(_ids(connector, snow.stream, pages[-1].cursor)) == 9
+
+    def test_a_dropped_term_of_the_scope_is_noticed(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        snow.add(2)
+        with pytest.raises(ContractBroken, match="activ"):
+            _ids(connector, replace(snow.stream, scope="activ=true"))
+
+    @pytest.mark.parametrize(
+        "scope", ["active=true^NQpriority=1", "active=true^ORDERBYnumber", "active IS true", "Active=true"]
+    )
+    def test_a_scope_that_would_widen_the_read_is_refused_before_any_request(
+        self, snow: ServiceNowHarness, connector: ServiceNow, scope: str
+    ) -> None:
+        asked = snow.requests
+        with pytest.raises(ContractBroken):
+            _ids(connector, replace(snow.stream, scope=scope))
+        with pytest.raises(ContractBroken):
+            connector.census(replace(snow.stream, scope=scope))
+        assert snow.requests == asked
+
+    def test_a_scope_with_alternatives_keeps_its_meaning(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        inside = {snow.load(n, at=f"2026-01-05 09:00:0{n}", priority=str(1 + n % 2)) for n in range(6)}
+        snow.load(7, at="2026-01-05 09:00:07", priority="3")
+        snow.load(8, at="2026-01-05 09:00:08", priority="1", active="false")
+        stream = replace(snow.stream, scope="active=true^priority=1^ORpriority=2")
+        assert set(_ids(connector, stream)) == inside
+
+    def test_words_come_by_dot_walking(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        user = snow.tool.tables.load("sys_user", {"sys_id": sys_id("ada"), "name": "Ada Moreno"})["sys_id"]
+        snow.load(1, at="2026-01-05 09:00:00", project_manager=user)
+        stream = replace(snow.stream, fields=("project_manager.name", "state.value", "short_description"))
+        (record,) = _last(connector, stream).records
+        assert record.body["project_manager"] == user
+        assert record.body["project_manager.name"] == "Ada Moreno"
+        assert {"state", "short_description"} <= record.body.keys()
+        assert record.url is not None
+        assert record.url.endswith(f"nav_to.do?uri=pm_project.do%3Fsys_id%3D{record.id}")
+
+    def test_a_table_that_is_not_there_is_named(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        with pytest.raises(ContractBroken, match="pm_portfolio") as caught:
+            _ids(connector, Stream("pm_portfolio"))
+        assert "plugin" in caught.value.fix
+        snow.tool.rights.closed.add("incident")
+        with pytest.raises(CredentialsRefused, match="incident") as closed:
+            _ids(connector, Stream("incident"))
+        assert "ACL" in closed.value.fix
+
+    def test_an_owned_column_that_may_not_be_read_is_not_shown_as_empty(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        snow.add(1)
+        snow.tool.rights.unreadable["pm_project"] = {"u_rag_overall"}
+        stream = replace(snow.stream, owned=("u_rag_overall", "u_gate_status"))
+        (record,) = _last(connector, stream).records
+        assert dict(record.owned) == {"u_gate_status": None}
+
+
+class TestWriting:
+    """200 is not yet a write."""
+
+    def test_a_field_passed_over_is_refused_with_its_fix(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        (record,) = snow.add(1)
+        snow.tool.rights.unwritable["pm_project"] = {"u_gate_status"}
+        outcome = _patch(connector, record, u_gate_status="G3", u_rag_overall="red")
+        assert isinstance(outcome.error, Invalid)
+        assert "u_gate_status" in outcome.error.text
+        assert "u_rag_overall" not in outcome.error.text
+        assert "ACL" in outcome.error.fix
+        assert outcome.shown is not None
+        assert dict(outcome.shown.values) == {"u_gate_status": None, "u_rag_overall": "red"}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "fix"),
+        [("u_rag_overall", "purple", "choices"), ("u_absent", "x", "Create the column")],
+    )
+    def test_the_fix_is_what_the_dictionary_says(
+        self, snow: ServiceNowHarness, connector: ServiceNow, name: str, value: str, fix: str
+    ) -> None:
+        (record,) = snow.add(1)
+        outcome = _patch(connector, record, **{name: value})
+        assert isinstance(outcome.error, Invalid)
+        assert fix in outcome.error.fix
+
+    def test_values_shown_already_cost_no_write(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        (record,) = snow.add(1)
+        for _ in range(2):
+            assert _patch(connector, record, **snow.values).error is None
+        assert [method for method, _, _ in snow.tool.requests].count("PATCH") == 1
+
+    def test_a_choice_cannot_be_emptied(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        (record,) = snow.add(1)
+        _patch(connector, record, u_rag_overall="red")
+        outcome = _patch(connector, record, u_rag_overall=None)
+        assert isinstance(outcome.error, Invalid)
+        assert "cannot be emptied" in outcome.error.fix
+
+    def test_a_record_that_may_not_be_written(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        (record,) = snow.add(1)
+        snow.tool.rights.frozen.add(record)
+        outcome = _patch(connector, record, u_gate_status="G3")
+        assert isinstance(outcome.error, Invalid)
+        assert "security constraints" in outcome.error.text
+
+    def test_a_reshaped_value_is_shown_not_refused(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        (record,) = snow.add(1)
+        outcome = _patch(connector, record, u_budget_variance=Decimal("10.128"), u_explanation="late " * 300)
+        assert outcome.error is None
+        assert outcome.shown is not None
+        assert outcome.shown.values["u_budget_variance"] == Decimal("10.13")
+        text = outcome.shown.values["u_explanation"]
+        assert isinstance(text, str)
+        assert (len(text), text[-1]) == (1000, "…")
+
+    def test_a_rule_that_overwrites_our_value_is_shown(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        (record,) = snow.add(1)
+        snow.tool.drift = {"u_gate_status": "set by a rule"}
+        outcome = _patch(connector, record, u_gate_status="G3")
+        assert outcome.error is None
+        assert outcome.shown is not None
+        assert outcome.shown.values["u_gate_status"] == "set by a rule"
+
+    def test_by_number_and_by_key(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        (record,) = snow.add(1)
+        row = snow.tool.tables.find("pm_project", record)
+        assert row is not None
+        snow.edit(record, u_portico_key="OIT-001")
+        targets = [
+            Target("pm_project", row["number"], fields=("u_gate_status",)),
+            Target("pm_project", key=(("u_portico_key", "OIT-001"),), fields=("u_gate_status",)),
+            Target("pm_project", "PRJ9999999"),
+            Target("pm_project", key=(("u_portico_key", "x^ORactive=true"),)),
+        ]
+        shown = {each.target: each for each in connector.look(targets)}
+        assert [shown[each].id for each in targets] == [record, record, None, None]
+
+    def test_a_name_that_two_records_share_names_none(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        for number in (1, 2):
+            snow.load(number, at="2026-01-05 09:00:00", number="PRJ0000777")
+        (shown,) = connector.look([Target("pm_project", "PRJ0000777")])
+        assert not shown.exists
+
+    def test_a_key_column_that_does_not_exist_never_finds_a_stranger(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        snow.add(1)
+        with pytest.raises(ContractBroken):
+            list(connector.look([Target("pm_project", key=(("u_no_such_key", "OIT-001"),))]))
+
+
+class TestSetUp:
+    """What `check` and `fields` tell an administrator."""
+
+    def test_check_names_account_instance_and_roles(self) -> None:
+        city = build("small", date(2026, 11, 20))
+        clock = datetime(2026, 11, 20, 15, tzinfo=UTC)
+        with running(lambda: clock, tables_of(city, lambda: clock)) as snow:
+            connector = snow.connect()
+            identity = connector.check()
+            assert identity.account == snow.tool.user
+            assert identity.tenant == sys_id("instance", city.name)
+            assert identity.product == "ServiceNow glide-sandbox"
+            assert identity.server_time == clock
+            assert any("it_project_manager" in each.text for each in identity.findings)
+            snow.tool.rights.closed.update({"sys_user", "sys_properties"})
+            identity = connector.check()
+            assert (identity.account, identity.tenant) == ("unknown", "127.0.0.1")
+            assert [each.severity for each in identity.findings] == ["warning"]
+            connector.close()
+
+    def test_describe_tells_types_options_and_hints(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        snow.add(1)
+        snow.tool.rights.unreadable["pm_project"] = {"u_rag_cost"}
+        fields = {each.id: each for each in connector.describe("pm_project")}
+        assert fields["u_rag_overall"].options == ("green", "amber", "red")
+        assert fields["state"].options[-1] == "5"
+        assert (fields["start_date"].type, fields["number"].type) == ("glide_date_time", "string")
+        assert "ACL" in fields["u_rag_cost"].hint
+        assert not fields["u_rag_cost"].writable
+        assert not fields["sys_mod_count"].writable
+
+    def test_without_the_dictionary_a_row_tells_the_names(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        snow.tool.rights.closed.update({"sys_dictionary", "sys_db_object", "sys_choice"})
+        with pytest.raises(ContractBroken, match="pm_project"):
+            connector.describe("pm_project")
+        (record,) = snow.add(1)
+        fields = {each.id: each for each in connector.describe("pm_project")}
+        assert not fields["u_rag_overall"].writable
+        assert "sys_dictionary" in fields["u_rag_overall"].hint
+        assert _patch(connector, record, u_computed_at="2026-11-20T13:00:00Z").error is None
+        (shown,) = connector.look([Target("pm_project", record, fields=("u_computed_at",))])
+        assert shown.values == {"u_computed_at": "2026-11-20T13:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "text"),
+    [
+        ("decimal", Decimal("-1250.50"), "-1250.50"),
+        ("boolean", True, "true"),
+        ("boolean", False, "false"),
+        ("glide_date", "2026-12-01", "2026-12-01"),
+        ("glide_date_time", "2026-11-20T13:00:00Z", "2026-11-20 13:00:00"),
+        ("string", "2026-11-20T13:00:00Z", "2026-11-20T13:00:00Z"),
+        ("string", None, ""),
+    ],
+)
+def test_plain_values_and_stored_text(type_: str, value: Plain, text: str) -> None:
+    column = Column("u_x", type=type_)
+    assert column.encode(value) == text
+    assert column.decode(text) == value
+    assert column.decode({"link": "https://x", "value": text}) == value
+
+
+def test_every_request_is_one_that_the_published_interface_allows(
+    snow: ServiceNowHarness, connector: ServiceNow
+) -> None:
+    if not CONTRACT.exists():
+        pytest.skip(f"the vendor's contract is not at {CONTRACT}")
+    snow.watch(OpenAPI.from_dict(json.loads(CONTRACT.read_text(encoding="utf-8"))))
+    ids = snow.add(8)
+    connector.check()
+    connector.describe("pm_project")
+    stream = replace(snow.stream, fields=("project_manager.name",), owned=tuple(snow.values))
+    _ids(connector, stream, _last(connector, stream).cursor)
+    connector.census(stream)
+    assert _patch(connector, ids[0], **snow.values).error is None
+    assert snow.checked > 15
+    assert snow.violations == []
+    with pytest.raises(ContractBroken):
+        _ids(connector, Stream("Incident"))
+    assert len(snow.violations) == 1, "the contract knows a wrong request"
