@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("portico", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("portico")
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,7 +19,9 @@ ROOT = Path(__file__).parent.parent
 def _postgres_binaries() -> Path | None:
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     on_path = shutil.which("initdb")
-    return next((each for each in places if (each / "initdb").exists()), Path(on_path).parent if on_path else None)
+    return next(
+        (each for each in places if (each / "initdb").exists()), Path(on_path).parent if on_path else None
+    )
 
 
 def missing(what: str) -> None:

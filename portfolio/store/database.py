@@ -143,7 +143,11 @@ def open_store(url: str, *, keep: bool = True) -> Store:
             upgrade(engine)
         elif current != newest:
             _refuse(engine, current)
+    except StoreError:
+        engine.dispose()
+        raise
     except DBAPIError as error:
+        engine.dispose()
         where = engine.url.render_as_string(hide_password=True)
         raise StoreError(f"store {where} cannot be opened: {error.orig}") from error
     return Store(engine, keep=keep)

@@ -5,7 +5,9 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-ADDRESSES = re.compile(r"https?://[^\s\"']+\.(whl|tar\.gz|deb)|--(extra-)?index-url\s+\S*http|files\.pythonhosted")
+ADDRESSES = re.compile(
+    r"https?://[^\s\"']+\.(whl|tar\.gz|deb)|--(extra-)?index-url\s+\S*http|files\.pythonhosted"
+)
 
 
 def _tracked() -> list[Path]:
