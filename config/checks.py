@@ -126,17 +126,6 @@ def _expression(loc: Loc, text: Any) -> Iterator[Fault]:
         yield Fault(loc, f"{text!r} ({reason})", "a JMESPath expression")
 
 
-def presets(document: Raw) -> Iterator[Fault]:
-    """Status rules and gates are shipped ones, a file, or written out."""
-    for key, folder in (("status_rules", "rules"), ("gates", "gates")):
-        value = mapping_at(document, "portfolio").get(key)
-        known = names.packaged(folder)
-        if isinstance(value, str) and known and value not in known and not value.endswith((".yaml", ".yml")):
-            yield Fault(
-                ("portfolio", key), f"'{value}'", f"one of: {', '.join(known)}; or a .yaml file; or a mapping"
-            )
-
-
 def tenants(document: Raw) -> Iterator[Fault]:
     """Planner's application account has a tenant; a basic account has exactly one secret."""
     for name, tool, connection in connections(document):
@@ -150,4 +139,4 @@ def tenants(document: Raw) -> Iterator[Fault]:
             yield Fault(loc, found, "one of: token, password")
 
 
-ALL = (references, kinds, links, projects, expressions, presets, tenants)
+ALL = (references, kinds, links, projects, expressions, tenants)

@@ -1,18 +1,40 @@
 """The whole of `portico.yaml` as frozen models, made by `config.load` and by nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
 
 from config import phrases
 from config.connections import Connection, SafetyOverride
 from config.fiscal import FiscalCalendar
-from config.parts import QUOTE, Duration, FilePath, Flag, OnDrift, Part, Share, SqlUrl, Text, Texts
+from config.names import packaged
+from config.parts import (
+    QUOTE,
+    Duration,
+    FilePath,
+    Flag,
+    OnDrift,
+    Part,
+    Share,
+    SqlUrl,
+    Text,
+    Texts,
+    base_folder,
+)
+from config.presets import PresetError, load_pack, load_rules
 
 
 def _zone(value: str) -> str:
@@ -36,6 +58,29 @@ def _phrase(value: str) -> str:
     return value
 
 
+Choice = str | Mapping[str, Any]
+
+
+def _chosen(folder: str, read: Callable[[Choice], object]) -> Callable[[Choice, ValidationInfo], Choice]:
+    """A check that a shipped preset, a file or a mapping can be read; a file's path comes out absolute."""
+
+    def check(value: Choice, info: ValidationInfo) -> Choice:
+        if isinstance(value, str):
+            known = packaged(folder)
+            if value in known:
+                return value
+            if not value.endswith((".yaml", ".yml")):
+                raise ValueError(f"one of {', '.join(known)}; or a .yaml file; or a mapping")
+            value = str(base_folder(info) / value)
+        try:
+            read(value)
+        except PresetError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    return check
+
+
 class Portfolio(Part):
     """What the portfolio is called and how it counts time and money."""
 
@@ -44,8 +89,8 @@ class Portfolio(Part):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     fiscal_year_start: Annotated[str, AfterValidator(_month_day)] = "07-01"
     fiscal_year_label: Literal["end", "start"] = "end"
-    status_rules: str | Mapping[str, Any] = "state_15_25"
-    gates: str | Mapping[str, Any] = "city_default"
+    status_rules: Annotated[Choice, AfterValidator(_chosen("rules", load_rules))] = "state_15_25"
+    gates: Annotated[Choice, AfterValidator(_chosen("gates", load_pack))] = "city_default"
 
     @property
     def zone(self) -> ZoneInfo:

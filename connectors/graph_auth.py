@@ -48,7 +48,7 @@ class GraphCredentials(AuthBase):
         self._lock = threading.Lock()
         self._app: Any = None
         self._token: str | None = None
-        self._expires = 0.0
+        self._renewal = self._expires = 0.0
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class GraphCredentials(AuthBase):
         earlier token is still good, `StopConnection` when its certificate cannot be verified.
         """
         with self._lock:
-            if self._token is None or self._monotonic() >= self._expires - _EARLY_SECONDS:
+            if self._token is None or self._monotonic() >= self._renewal:
                 try:
                     self._fetch()
                 except Unavailable:
@@ -99,7 +99,9 @@ class GraphCredentials(AuthBase):
         token = answer.get("access_token")
         if token:
             self._token = str(token)
-            self._expires = self._monotonic() + float(answer.get("expires_in") or _DEFAULT_LIFE_SECONDS)
+            life = float(answer.get("expires_in") or _DEFAULT_LIFE_SECONDS)
+            self._renewal = self._monotonic() + max(life - _EARLY_SECONDS, life / 2)
+            self._expires = self._monotonic() + life
             return
         self._app = None
         said = str(answer.get("error_description") or answer.get("error") or "no token").splitlines()[0]

@@ -120,10 +120,10 @@ def _utc_now() -> datetime:
 class Http:
     """One connection's HTTP session to one base address.
 
-    `timeout` bounds one attempt, head and body; `longest_wait` is the longest Retry-After that is waited for.
-    `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares.
-    Plain http is accepted for loopback only. Redirects are never followed. The proxies, certificates and .netrc
-    of the environment are ignored: `proxy` and `ca_file` say it all.
+    `timeout` bounds one attempt, head and body; `longest_wait` is the longest Retry-After that is waited
+    for. `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares.
+    Plain http is accepted for loopback only. Redirects are never followed. The proxies, certificates and
+    .netrc of the environment are ignored: `proxy` and `ca_file` say it all.
     """
 
     def __init__(

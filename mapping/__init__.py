@@ -1,5 +1,6 @@
 """Mapping: source records to normalized entities, figures to field values."""
 
+from mapping.checks import problems
 from mapping.codecs import Context
 from mapping.loading import KindMapping, load
 from mapping.rules import MappingError
@@ -14,4 +15,5 @@ __all__ = [
     "Translator",
     "context_of",
     "load",
+    "problems",
 ]

@@ -17,7 +17,7 @@ MAX_LENGTH = 4000
 
 
 class Expression:
-    """A compiled expression: `get(record)`, its `text`, and the dotted `paths` of the record that it reads."""
+    """A compiled expression: `get(record)`, its `text`, and the dotted `paths` that it reads."""
 
     __slots__ = ("get", "paths", "text")
 

@@ -30,9 +30,10 @@ DESCRIPTION_LIMIT = 4000
 def encode(figure: str, value: Figure, target: FieldTarget) -> Plain:
     """The plain value that a figure has in its target field; None clears the field.
 
-    Money is rounded to cents, shares to 4 places, indices to 3, days to whole ones (half up). Words go through
-    `values` (or `categories`, where the answer is the label's id). An unknown figure is `values.unknown`, else None.
-    A word without an entry is written as it is, but `approved_change` counts as `amber` where only that has one.
+    Money is rounded to cents, shares to 4 places, indices to 3, days to whole ones (half up). Words go
+    through `values` (or `categories`, where the answer is the label's id). An unknown figure is
+    `values.unknown`, else None. A word without an entry is written as it is, but `approved_change` counts as
+    `amber` where only that has one.
     """
     if value is None or value == UNKNOWN:
         return (target.categories or target.values).get(UNKNOWN)

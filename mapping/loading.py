@@ -69,9 +69,10 @@ def load(
 ) -> KindMapping:
     """The mapping of a tool's kind. Raises `MappingError`.
 
-    `overrides` go before the shipped rules, field by field; one without `from` keeps the shipped expression and adds
-    its words. `entity` is needed for a ServiceNow table without a shipped mapping, and picks another entity where a
-    kind can fill several (`pm_project_task` as `milestone`). `links` are (expression, equals) of the link rules.
+    `overrides` go before the shipped rules, field by field; one without `from` keeps the shipped expression
+    and adds its words. `entity` is needed for a ServiceNow table without a shipped mapping, and picks another
+    entity where a kind can fill several (`pm_project_task` as `milestone`). `links` are (expression, equals)
+    of the link rules.
     """
     preset = _preset(tool, kind, entity)
     target = _entity(preset.get("entity") or entity or "", tool, kind)

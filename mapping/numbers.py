@@ -60,8 +60,9 @@ def integer(value: Any) -> int:
 def amount(value: Any, currency: str) -> Decimal:
     """An amount of money, in `currency`, to the cent.
 
-    Understands `1,234.50`, `$1,234.50`, `(1,234.50)`, `1,234.50-`, `1,234.50 CR` (negative) and `DR`, and the
-    currency's own code. Another currency, a comma that groups no thousands, or a fraction of a cent is refused.
+    Understands `1,234.50`, `$1,234.50`, `(1,234.50)`, `1,234.50-`, `1,234.50 CR` (negative) and `DR`, and
+    the currency's own code. Another currency, a comma that groups no thousands, or a fraction of a cent is
+    refused.
     """
     found = _exact(value)
     if found is not None:

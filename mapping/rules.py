@@ -159,6 +159,10 @@ def compile_rule(field: Field, rule: MapRule, column: str | None = None) -> Rule
         except BadValueError as error:
             raise MappingError(str(error), field=field.name, accepted="a JMESPath expression") from None
         get, paths = expression.get, expression.paths
+    choices = {_folded(word): word for word in field.choices}
+    for word in (*(rule.values or {}).values(), rule.default):
+        if choices and word is not None and _folded(word) not in choices:
+            raise MappingError(f"the word '{word}'", field=field.name, accepted=", ".join(field.choices))
     words = None if rule.values is None else dict(rule.values)
     if words is not None:
         words |= {
@@ -175,6 +179,6 @@ def compile_rule(field: Field, rule: MapRule, column: str | None = None) -> Rule
         default=rule.default,
         codec=codec,
         form=rule.form,
-        choices={_folded(word): word for word in field.choices},
+        choices=choices,
         as_text=field.type == "text" and codec.name not in {"text", "period", "month"},
     )

@@ -31,9 +31,9 @@ class Reject:
 class Translated:
     """What became of one record.
 
-    `row` has every own key of the entity, typed as `portfolio.model` says; it is None if the record was rejected
-    as a whole. A field whose value was rejected is None in the row. `container` are the names under which links find
-    the record, `link_values` the values of the link rules as (equals, value).
+    `row` has every own key of the entity, typed as `portfolio.model` says; it is None if the record was
+    rejected as a whole. A field whose value was rejected is None in the row. `container` are the names under
+    which links find the record, `link_values` the values of the link rules as (equals, value).
     """
 
     entity: str
@@ -48,12 +48,17 @@ def context_of(portfolio: Portfolio) -> Context:
     return Context(portfolio.zone, portfolio.currency, portfolio.calendar, portfolio.zone)
 
 
+def zoned(mapping: KindMapping, context: Context) -> Context:
+    """The context with the zone that the tool's times have where they carry none."""
+    return replace(context, naive=ZoneInfo(mapping.times)) if mapping.times else context
+
+
 class Translator:
     """Translates the records of one kind. Made once per kind and run; safe to share between threads."""
 
     def __init__(self, mapping: KindMapping, context: Context) -> None:
         self.mapping = mapping
-        self._context = replace(context, naive=ZoneInfo(mapping.times)) if mapping.times else context
+        self._context = zoned(mapping, context)
         self._empty: Row = {field.name: None for field in mapping.entity.fields}
         self._has_currency = "currency" in self._empty
 

@@ -25,6 +25,68 @@ store: sqlite:///portico.db       # beside this file
 connections:
 """
 
+_SNOW = """\
+snow:                             # defines most projects; holds the service desk and the registers
+  tool: servicenow
+  url: {url}
+  auth: {{type: basic, user: portico.bot, password: "${{SNOW_PASSWORD}}"}}
+  requests_per_second: 50         # the sandbox has no neighbours; a real instance wants 5
+  read:
+    - {{kind: pm_project}}
+    - {{kind: pm_project_task, scope: milestone=false}}
+    - {{kind: pm_project_task, scope: milestone=true, entity: milestone}}
+    - {{kind: project_status}}
+    - {{kind: incident}}
+    - {{kind: sc_req_item}}
+    - {{kind: change_request}}
+    - {{kind: problem}}
+    - {{kind: dmn_demand}}
+    - {{kind: cmdb_ci_outage}}
+    - {{kind: risk}}
+    - {{kind: issue}}
+    - {{kind: dmn_decision}}
+    - {{kind: project_action}}
+    - {{kind: project_change_request}}
+  map:                            # columns and codes that the city's administrators added
+    pm_project:
+      key: u_portico_key
+      tier: u_tier
+      budget_codes: {{from: u_budget_codes, convert: texts}}
+      finish_forecast: u_forecast_end_date
+      state: {{values: {{"5": on_hold}}}}
+    pm_project_task:
+      blocked: {{from: u_blocked, convert: flag}}
+      blocked_reason: u_blocked_reason
+    pm_project_task:milestone:
+      forecast_on: u_forecast_end_date
+    dmn_demand:
+      state_category:
+        values:
+          {{"1": new, "2": new, "3": in_progress, "4": in_progress, "5": resolved, "6": closed, "7": on_hold}}
+  write:
+    project:
+      gate_status: u_gate_status
+      gate_due: u_gate_due
+      rag_overall: u_rag_overall
+      rag_cost: u_rag_cost
+      budget_variance: u_budget_variance
+      explanation: u_explanation
+      computed_at: u_computed_at
+"""
+
+SNOW_KINDS = (
+    "incident",
+    "sc_req_item",
+    "change_request",
+    "problem",
+    "dmn_demand",
+    "risk",
+    "issue",
+    "dmn_decision",
+    "project_action",
+    "project_change_request",
+)
+
 _PLANNER = """\
 planner:                          # a third of the teams keep their tasks in Microsoft Planner
   tool: planner
@@ -37,6 +99,34 @@ planner:                          # a third of the teams keep their tasks in Mic
     project:                      # on the plan's own status task
       rag_overall: {{categories: {{green: category10, amber: category11, red: category12}}}}
       explanation: details.description
+"""
+
+_LEDGER = """\
+ledger:                           # finance's drop folder: last year as CSV, this year as a workbook
+  tool: files
+  path: finance/in                # figures go to finance/out
+  read:
+    - {{kind: budget_line, scope: "budget_*.csv", key: [line], amounts: year_to_date, basis: annual}}
+    - {{kind: budget_line, scope: "budget_*.xlsx", key: [line], amounts: year_to_date, basis: annual}}
+  write:
+    budget_line: [budget_variance, available_budget, eac, rag_cost]
+"""
+
+_SQL = """\
+sql:                              # the departments that keep their ledger in a database
+  tool: sql
+  url: sqlite:///finance/ledger.db
+  read:
+    - {{kind: budget_line, scope: SELECT * FROM v_budget, key: [line], cursor: updated_at,
+       amounts: year_to_date, basis: annual}}
+  write:
+    budget_line:
+      to: portico_variance
+      key: [budget_code, fiscal_year, period]
+      budget_variance: budget_variance
+      available_budget: available_budget
+      eac: eac
+      rag_cost: rag_cost
 """
 
 _PMO = """\
@@ -52,8 +142,11 @@ def configuration(city: City, urls: Mapping[str, str], registers: Iterable[str])
     """The configuration for the tools at `urls` (by connection name) and the register's entities."""
     registers = tuple(registers)
     blocks = []
+    if "snow" in urls:
+        blocks.append(_SNOW.format(url=urls["snow"]))
     if "planner" in urls:
         blocks.append(_PLANNER.format(url=urls["planner"], reads=_lines(_plan_reads(city))))
+    blocks += [_LEDGER.format(), _SQL.format()]
     if registers:
         reads = [f"{{kind: {entity}, scope: {entity}.csv, full: true}}" for entity in registers]
         blocks.append(_PMO.format(reads=_lines(reads)))
@@ -71,23 +164,28 @@ def _plan_reads(city: City) -> list[str]:
 def _projects(city: City, urls: Mapping[str, str], registers: Iterable[str]) -> str:
     lines = ["projects:"]
     rules = []
+    if "snow" in urls:
+        lines.append("  from: [{connection: snow, kind: pm_project}]")
+        named = dict.fromkeys(SNOW_KINDS, "u_project_key") | {"cmdb_ci_outage": "u_project_keys"}
+        rules += [
+            f"{{connection: snow, kind: {kind}, value: {column}, equals: key}}"
+            for kind, column in named.items()
+        ]
     rules += [f"{{connection: pmo, kind: {entity}, value: project_key, equals: key}}" for entity in registers]
     lines.append("  list:                           # links, and projects that no tool defines")
-    lines += [f"    - {_declared(each, urls)}" for each in city.projects]
+    lines += [f"    - {entry}" for entry in (_declared(each, urls) for each in city.projects) if entry]
     lines.append("  rules:                          # records that name their project themselves")
     lines += [f"    - {each}" for each in rules]
     return "\n".join(lines) + "\n"
 
 
 def _declared(project: Project, urls: Mapping[str, str]) -> str:
-    entry = {"key": project.key}
-    parts = [f"{name}: {_quoted(value)}" for name, value in entry.items()]
-    if not (project.in_servicenow and "snow" in urls):
-        parts += [f"{name}: {value}" for name, value in _own(project).items()]
+    defined = project.in_servicenow and "snow" in urls
+    parts = [] if defined else [f"{name}: {value}" for name, value in _own(project).items()]
     links = _links(project, urls)
     if links:
         parts.append(f"links: [{', '.join(links)}]")
-    return "{" + ", ".join(parts) + "}"
+    return "{" + ", ".join([f"key: {project.key}", *parts]) + "}" if parts else ""
 
 
 def _own(project: Project) -> dict[str, str]:

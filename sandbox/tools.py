@@ -9,25 +9,31 @@ from typing import Any, Self
 
 from flask import Flask
 
-from sandbox import graph
+from sandbox import finance, graph, servicenow
 from sandbox.city import City
 from sandbox.configuration import configuration
 from sandbox.faults import Faults, Rule
 from sandbox.register import write_register
 from sandbox.server import Server, serve
 
-ENVIRONMENT = {"GRAPH_TOKEN": "sandbox-graph"}
+ENVIRONMENT = {"GRAPH_TOKEN": "sandbox-graph", "SNOW_PASSWORD": servicenow.PASSWORD}
 """What the variables that the configuration names must hold. It opens nothing but this sandbox."""
 
 _APPS: Mapping[str, Callable[[City], Flask]] = {
+    "snow": servicenow.create_app,
     "planner": lambda city: graph.create_app(city, token=ENVIRONMENT["GRAPH_TOKEN"]),
 }
+
+
+BAD_ROW = {"line": "EXAMPLE-OF-A-BAD-ROW", "budget_code": "0000", "actual": "n/a"}
+"""One ledger row with an amount that is no number, so that the quarantine has something to show."""
 
 
 class Sandbox:
     """The running tools, by connection name: `apps` (edit their state), `urls`, `faults` (make them fail).
 
-    `folder` holds the files: `pmo/in`. `environment` is what the configuration's `${NAMES}` stand for.
+    `folder` holds the files: `finance/in`, `finance/ledger.db` and `pmo/in`. `environment` is what the
+    configuration's `${NAMES}` stand for.
     Stop it once; also a context manager.
     """
 
@@ -43,6 +49,9 @@ class Sandbox:
         self._servers: list[Server] = []
         rules = tuple(faults)
         self.registers = write_register(city, folder / "pmo" / "in")
+        finance.write_drop_folder(city, folder / "finance" / "in")
+        finance.write_database(city, folder / "finance" / "ledger.db")
+        _write_bad_row(folder / "finance" / "in" / "budget_example_of_a_bad_row.csv")
         try:
             for place, (tool, make) in enumerate(_APPS.items()):
                 self.apps[tool] = make(city)
@@ -93,6 +102,11 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _write_bad_row(path: Path) -> None:
+    cells = [BAD_ROW.get(column, "") for column in finance.COLUMNS]
+    path.write_text(",".join(finance.COLUMNS) + "\n" + ",".join(cells) + "\n", encoding="utf-8")
 
 
 def start(city: City, folder: Path, *, port_base: int | None = None, faults: Iterable[Rule] = ()) -> Sandbox:

@@ -25,13 +25,13 @@ class Counted:
     """Passes requests on and counts them."""
 
     def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
+        self.app = app
         self._numbers = itertools.count(1)
         self.requests = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.requests = next(self._numbers)
-        return self._app(environ, start_response)
+        return self.app(environ, start_response)
 
 
 class Site:

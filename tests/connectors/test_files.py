@@ -1,4 +1,4 @@
-"""The drop folder on real files: a city's budget, the cases of csv-spectrum, and what goes wrong in practice."""
+"""The drop folder: a real budget, the cases of csv-spectrum, and what goes wrong in practice."""
 
 import csv
 import json

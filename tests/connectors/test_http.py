@@ -157,7 +157,8 @@ def test_decimals_are_sent_exactly() -> None:
     ("status", "expected"),
     [
         (400, Invalid), (401, CredentialsRefused), (403, CredentialsRefused), (404, NotFound),
-        (409, Conflict), (410, ContractBroken), (412, Conflict), (413, Invalid), (418, ContractBroken), (422, Invalid),
+        (409, Conflict), (410, ContractBroken), (412, Conflict), (413, Invalid),
+        (418, ContractBroken), (422, Invalid),
         (201, ContractBroken),
     ],
 )  # fmt: skip

@@ -9,10 +9,12 @@ import pytest
 import requests
 
 import config
+from connectors.base import Stream
+from connectors.files import Files
 from sandbox.city import City, Size, build
 from sandbox.faults import Rule
 from sandbox.server import serve
-from sandbox.tools import Sandbox, start
+from sandbox.tools import BAD_ROW, Sandbox, start
 
 TODAY = date(2026, 11, 20)
 
@@ -40,7 +42,10 @@ def test_the_configuration_is_valid(size: Size, tmp_path: Path) -> None:
     with start(here, tmp_path) as running:
         settings = config.load(running.write_configuration(), running.environment)
         assert running.urls.keys() <= settings.connections.keys()
-    assert {each.key for each in settings.projects.declared} == {each.key for each in here.projects}
+    declared = {each.key: each for each in settings.projects.declared}
+    assert {each.key for each in here.projects if not each.in_servicenow or each.plan} <= declared.keys()
+    assert declared["OIT-014"].name == "Permit portal"
+    assert [each.budget_code for each in declared["OIT-014"].budget_codes] == ["1402"]
 
 
 def test_a_shell_can_read_the_environment(sandbox: Sandbox) -> None:
@@ -56,6 +61,17 @@ def test_no_secret_stands_in_the_configuration(sandbox: Sandbox) -> None:
     for name, secret in sandbox.environment.items():
         assert f"${{{name}}}" in text
         assert secret not in text
+
+
+def test_exactly_one_bad_row_and_the_lines_are_all_there(sandbox: Sandbox, city: City) -> None:
+    files = Files("ledger", sandbox.folder / "finance" / "in", read_only=True, settle_seconds=0)
+    numbers = set()
+    for pattern in ("budget_*.csv", "budget_*.xlsx"):
+        for page in files.pull(Stream("budget_line", pattern, key=("line",)), None):
+            assert page.complete
+            assert not page.rejects
+            numbers |= {record.body["line"] for record in page.records}
+    assert numbers == {line.number for line in city.budget_lines("files")} | {BAD_ROW["line"]}
 
 
 def test_the_register_names_its_projects(sandbox: Sandbox, city: City) -> None:

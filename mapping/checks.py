@@ -1,0 +1,52 @@
+"""What is wrong with the mappings of a configuration, before anything runs: a check for `config.load`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from config import names
+from config.connections import MapRule
+from config.raw import Raw, connections, items_at, mapping_at
+from config.yaml_text import Fault, Loc
+from mapping.loading import load
+from mapping.rules import MappingError
+
+
+def problems(document: Raw) -> Iterator[Fault]:
+    """Every kind has an entity to fill, and every mapped field exists and can hold what its rule makes."""
+    for name, tool, connection in connections(document):
+        entities: dict[str, str | None] = {}
+        for loc, read in items_at(connection, "read"):
+            kind, entity = read.get("kind"), read.get("entity")
+            if not isinstance(kind, str) or (names.kinds_of(tool) and kind not in names.kinds_of(tool)):
+                continue
+            entities[kind] = entity if isinstance(entity, str) else None
+            place: Loc = ("connections", name, *loc, "kind" if entity is None else "entity")
+            yield from _faults(place, tool, kind, {}, entities[kind])
+        for kind, fields in mapping_at(connection, "map").items():
+            if names.kinds_of(tool) and kind not in names.kinds_of(tool):
+                continue
+            for field, written in mapping_at(fields).items():
+                rule = _rule(written)
+                if rule is not None:
+                    where: Loc = ("connections", name, "map", kind, field)
+                    yield from _faults(where, tool, kind, {field: rule}, entities.get(kind))
+
+
+def _rule(written: Any) -> MapRule | None:
+    """The rule as the settings will read it; None where they already complain."""
+    try:
+        return MapRule.model_validate({"from": written} if isinstance(written, str) else written)
+    except ValidationError:
+        return None
+
+
+def _faults(
+    loc: Loc, tool: str, kind: str, overrides: Mapping[str, MapRule], entity: str | None
+) -> Iterator[Fault]:
+    try:
+        load(tool, kind, overrides, entity=entity)
+    except MappingError as error:
+        if (error.field in overrides or not overrides) and not error.text.startswith("not a JMESPath"):
+            yield Fault(loc, error.text, error.accepted)

@@ -1,0 +1,332 @@
+"""The state of a simulated Jira: projects, issues, fields, versions, and the rules for changing them."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from sandbox.jira_jql import BadQuery, Query, Row, parse
+
+Json = dict[str, Any]
+Product = Literal["cloud", "datacenter"]
+
+NEW_YORK, CHICAGO = ZoneInfo("America/New_York"), ZoneInfo("America/Chicago")
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_TYPES = "com.atlassian.jira.plugin.system.customfieldtypes"
+_OFF_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
+
+
+@dataclass(frozen=True)
+class FieldType:
+    """A field: its schema as Jira shows it, and the texts of its options."""
+
+    id: str
+    name: str
+    schema: Mapping[str, Any]
+    options: tuple[str, ...] = ()
+    editable: bool = True
+
+
+def custom(number: int, name: str, type_: str, kind: str, options: tuple[str, ...] = ()) -> FieldType:
+    """A custom field of one of Jira's own types (`textfield`, `float`, `select` …)."""
+    schema = {"type": type_, "custom": kind if ":" in kind else f"{_TYPES}:{kind}", "customId": number}
+    if type_ == "array":
+        schema["items"] = "option" if options else "string"
+    return FieldType(f"customfield_{number}", name, schema, options)
+
+
+def system(id_: str, name: str, type_: str, *, editable: bool = True) -> FieldType:
+    """A field that every Jira has."""
+    return FieldType(id_, name, {"type": type_, "system": id_}, editable=editable)
+
+
+@dataclass
+class Issue:
+    """An issue. `fields` holds wire values; `index` is what search sees of it, which may lag behind."""
+
+    id: int
+    key: str
+    project: str
+    fields: Json
+    created: datetime
+    updated: datetime
+    indexed: datetime | None = None
+    """The `updated` that search showed before the last change; None: search did not know the issue."""
+    changed_at: datetime | None = None
+    former_keys: tuple[str, ...] = ()
+
+
+@dataclass
+class Worklog:
+    """Time that somebody logged on an issue."""
+
+    id: int
+    issue: int
+    author: str
+    seconds: int
+    started: datetime
+    updated: datetime
+
+
+@dataclass
+class Site:
+    """One Jira.
+
+    `zone` is the account's zone (JQL reads it), `server_zone` the one that answers are printed in. `lag` is
+    how long search does not see a change (eventual consistency). `cap` is the largest page, `window` how
+    far Data Center pages. `off_screen` holds (project, field) pairs missing on the edit screen, `no_edit`
+    projects in which the account may not edit; `ignored` fields swallow writes. `quiet_refused` makes
+    `notifyUsers=false` fail. `epoch` false: JQL knows no epoch dates. `withheld` issues are left out of
+    every page although the count announces them; `repeating` hands out the same page for ever; `anonymous`
+    answers as if nobody had signed in.
+    """
+
+    product: Product
+    now: Callable[[], datetime]
+    email: str = "portico@fairhaven.example"
+    token: str = "sandbox-jira"  # noqa: S105 - opens nothing but this sandbox
+    account: str = "712020:5f1c2a8e-portico"
+    zone: ZoneInfo = NEW_YORK
+    server_zone: ZoneInfo = CHICAGO
+    lag: timedelta = timedelta(0)
+    cap: int = 1000
+    window: int = 10_000
+    epoch: bool = True
+    quiet_refused: bool = False
+    anonymous: bool = False
+    repeating: bool = False
+    withheld: int = 0
+    off_screen: set[tuple[str, str]] = field(default_factory=set)
+    no_edit: set[str] = field(default_factory=set)
+    ignored: set[str] = field(default_factory=set)
+    fields: dict[str, FieldType] = field(default_factory=dict)
+    projects: dict[str, Json] = field(default_factory=dict)
+    """By key."""
+    issues: dict[int, Issue] = field(default_factory=dict)
+    versions: dict[str, list[Json]] = field(default_factory=dict)
+    boards: list[Json] = field(default_factory=list)
+    sprints: dict[int, list[Json]] = field(default_factory=dict)
+    worklogs: dict[int, Worklog] = field(default_factory=dict)
+    worklogs_deleted: dict[int, datetime] = field(default_factory=dict)
+    write_log: list[Json] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _last: datetime = _BEGINNING
+
+    def stamp(self) -> datetime:
+        """The instant of a change: now, to the millisecond, and later than every earlier one."""
+        now = self.now()
+        now -= timedelta(microseconds=now.microsecond % 1000)
+        self._last = max(now, self._last + timedelta(milliseconds=1))
+        return self._last
+
+    def add(self, project: str, fields: Json, *, created: datetime | None = None) -> Issue:
+        """Creates an issue with the project's next key."""
+        numbers = [
+            int(each.key.rpartition("-")[2]) for each in self.issues.values() if each.project == project
+        ]
+        id_ = max(self.issues, default=10_000) + 1
+        at = created or self.stamp()
+        issue = Issue(id_, f"{project}-{max(numbers, default=0) + 1}", project, dict(fields), at, at)
+        issue.changed_at = at
+        self.issues[id_] = issue
+        return issue
+
+    def edit(self, issue: Issue, fields: Mapping[str, Any]) -> None:
+        """Somebody changes fields; the issue is stamped, even if nothing differs (as Jira does)."""
+        issue.indexed = self.seen_updated(issue)
+        issue.fields.update(fields)
+        issue.updated = issue.changed_at = self.stamp()
+
+    def delete(self, issue: Issue) -> None:
+        """Somebody deletes an issue: no trace remains."""
+        del self.issues[issue.id]
+
+    def move(self, issue: Issue, project: str) -> None:
+        """Moves an issue to another project: same id, new key, the old key still answers."""
+        numbers = [
+            int(each.key.rpartition("-")[2]) for each in self.issues.values() if each.project == project
+        ]
+        issue.former_keys = (*issue.former_keys, issue.key)
+        issue.project, issue.key = project, f"{project}-{max(numbers, default=0) + 1}"
+        self.edit(issue, {})
+
+    def find(self, id_or_key: str) -> Issue | None:
+        """The issue of that id, key or former key."""
+        if id_or_key.isdigit():
+            return self.issues.get(int(id_or_key))
+        wanted = id_or_key.upper()
+        for issue in self.issues.values():
+            if issue.key == wanted or wanted in issue.former_keys:
+                return issue
+        return None
+
+    def seen_updated(self, issue: Issue) -> datetime | None:
+        """The `updated` that search sees; None: search does not know the issue yet."""
+        if issue.changed_at is not None and self.now() < issue.changed_at + self.lag:
+            return issue.indexed
+        return issue.updated
+
+    def search(self, jql: str) -> list[Issue]:
+        """The issues that match, in the order asked for. Raises BadQuery."""
+        query = parse(jql, self.zone, epoch=self.epoch)
+        if self.product == "cloud" and not query.bounded:
+            raise BadQuery(
+                "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+            )
+        self._known_projects(jql)
+        rows = [(issue, row) for issue, row in self._rows() if query.matches(row)]
+        return [issue for issue, _ in _sorted(rows, query)]
+
+    def put(self, issue: Issue, body: Mapping[str, Any]) -> Json | None:
+        """Sets fields as an edit request asks; returns the error body of a refusal, or None."""
+        wanted = body.get("fields") or {}
+        errors = {name: text for name, value in wanted.items() if (text := self._refusal(issue, name, value))}
+        if errors:
+            return {"errorMessages": [], "errors": errors}
+        kept = {name: self._stored(name, value) for name, value in wanted.items() if name not in self.ignored}
+        for name, value in kept.items():
+            before = issue.fields.get(name)
+            self.write_log.append(
+                {"record": str(issue.id), "key": issue.key, "field": name, "before": before, "after": value}
+            )
+        self.edit(issue, kept)
+        return None
+
+    def editable(self, issue: Issue, name: str) -> bool:
+        """Whether the account may set the field on this issue."""
+        known = self.fields.get(name)
+        return (
+            known is not None
+            and known.editable
+            and issue.project not in self.no_edit
+            and (issue.project, name) not in self.off_screen
+        )
+
+    def option(self, name: str, text: str) -> Json:
+        """An option of a choice field as Jira shows it."""
+        number = (
+            10_000 + int(re.sub(r"\D", "", name) or 0) % 1000 * 10 + self.fields[name].options.index(text)
+        )
+        return {"value": text, "id": str(number)}
+
+    def _known_projects(self, jql: str) -> None:
+        for group in re.findall(r"project\s+(?:in\s*\(([^)]*)\)|=\s*([^\s)]+))", jql, re.IGNORECASE):
+            for name in re.findall(r"[\w-]+", " ".join(group)):
+                ids = {each["id"] for each in self.projects.values()}
+                if name.upper() not in self.projects and name not in ids:
+                    raise BadQuery(f"The value '{name}' does not exist for the field 'project'.")
+
+    def _rows(self) -> Iterator[tuple[Issue, Row]]:
+        for issue in self.issues.values():
+            updated = self.seen_updated(issue)
+            if updated is None:
+                continue
+            project = self.projects[issue.project]
+            yield (
+                issue,
+                {
+                    "project": (issue.project, project["id"], project["name"]),
+                    "key": issue.key,
+                    "issuekey": issue.key,
+                    "id": str(issue.id),
+                    "updated": updated,
+                    "created": issue.created,
+                    "issuetype": issue.fields["issuetype"]["name"],
+                    "status": issue.fields["status"]["name"],
+                    "statuscategory": issue.fields["status"]["statusCategory"]["name"],
+                    "labels": tuple(issue.fields.get("labels") or ()),
+                    "parent": (issue.fields.get("parent") or {}).get("key"),
+                },
+            )
+
+    def _refusal(self, issue: Issue, name: str, value: Any) -> str | None:
+        if not self.editable(issue, name):
+            return _OFF_SCREEN.format(name)
+        known = self.fields[name]
+        if value is None:
+            return None
+        type_ = known.schema["type"]
+        if type_ == "number":
+            return (
+                None
+                if isinstance(value, int | float) and not isinstance(value, bool)
+                else "Operation value must be a number"
+            )
+        if type_ == "option":
+            text = value.get("value") if isinstance(value, dict) else None
+            found = text in known.options or (isinstance(value, dict) and self._by_id(name, value.get("id")))
+            return None if found else "Specify a valid 'id' or 'name' for " + known.name
+        if type_ == "date":
+            return None if _parses(value, "%Y-%m-%d") else "Error parsing date string: " + str(value)
+        if type_ == "datetime":
+            return None if _parses(value, "%Y-%m-%dT%H:%M:%S.%f%z") else "Error parsing time: " + str(value)
+        if str(known.schema.get("custom", "")).endswith(":textarea") and self.product == "cloud":
+            adf = isinstance(value, dict) and value.get("type") == "doc"
+            return (
+                None
+                if adf
+                else "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
+            )
+        if type_ == "string":
+            if not isinstance(value, str):
+                return "Operation value must be a string"
+            short = len(value) <= 255 or str(known.schema.get("custom", "")).endswith(":textarea")
+            return (
+                None
+                if short
+                else "The entered text is too long. It exceeds the allowed limit of 255 characters."
+            )
+        return None
+
+    def _by_id(self, name: str, id_: object) -> str | None:
+        return next(
+            (each for each in self.fields[name].options if self.option(name, each)["id"] == id_), None
+        )
+
+    def _stored(self, name: str, value: Any) -> Any:
+        type_ = self.fields[name].schema["type"]
+        if value in (None, ""):
+            return None
+        if type_ == "option":
+            text = value.get("value") or self._by_id(name, value.get("id"))
+            return self.option(name, str(text))
+        if type_ == "number":
+            return float(value)
+        if type_ == "datetime":
+            at = datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
+            return self.printed(at)
+        return value
+
+    def printed(self, at: datetime) -> str:
+        """An instant as Jira prints it: milliseconds, the server zone's offset without a colon."""
+        local = at.astimezone(self.server_zone)
+        return local.strftime("%Y-%m-%dT%H:%M:%S.") + f"{local.microsecond // 1000:03}" + local.strftime("%z")
+
+
+def _parses(value: object, form: str) -> bool:
+    try:
+        datetime.strptime(str(value), form)  # noqa: DTZ007 - only whether it can be read
+    except ValueError:
+        return False
+    return isinstance(value, str)
+
+
+def _sorted(rows: list[tuple[Issue, Row]], query: Query) -> list[tuple[Issue, Row]]:
+    for name, descending in reversed(query.order):
+        rows.sort(key=lambda pair: _rank(pair, name), reverse=descending)
+    return rows
+
+
+def _rank(pair: tuple[Issue, Row], name: str) -> tuple[str, int, str]:
+    issue, row = pair
+    if name in ("key", "issuekey"):
+        project, _, number = issue.key.rpartition("-")
+        return project, int(number), ""
+    if name == "id":
+        return "", issue.id, ""
+    value = row.get(name)
+    return "", 0, value.isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
