@@ -27,7 +27,7 @@ ITEM_TYPES = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer of the service, not a fault of the program
+class Refusal(Exception):
     """An answer other than success: HTTP status, Graph error code, message, extra headers."""
 
     def __init__(

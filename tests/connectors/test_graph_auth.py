@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from connectors.base import Stream
 from connectors.errors import CredentialsRefused, StopConnection, Unavailable
-from connectors.graph_auth import GraphCredentials
+from connectors.graph_auth import GraphToken, with_certificate, with_secret
 from connectors.http import Http
 from connectors.planner import Planner
 from sandbox.faults import Faults, Rule
@@ -45,18 +45,18 @@ class Cloud:
     ca_file: str
     clock: Clock
 
-    def credentials(self, secret: str = SECRET, *, tenant: str = TENANT_ID) -> GraphCredentials:
-        return GraphCredentials(
+    def credentials(self, secret: str = SECRET, *, tenant: str = TENANT_ID) -> GraphToken:
+        return with_secret(
             CLIENT,
             secret,
             tenant=tenant,
             authority=self.url,
-            scope=f"{self.url}/.default",
+            graph=f"{self.url}/v1.0",
             ca_file=self.ca_file,
             monotonic=self.clock.monotonic,
         )
 
-    def planner(self, credentials: GraphCredentials) -> Planner:
+    def planner(self, credentials: GraphToken) -> Planner:
         http = Http(f"{self.url}/v1.0", auth=credentials, ca_file=self.ca_file, attempts=1)
         return Planner("planner", http, read_only=True, plans=("Permit rollout",), tenant=TENANT_ID)
 
@@ -139,6 +139,26 @@ def test_a_wrong_secret_is_refused_without_being_told(cloud: Cloud, caplog: pyte
         cloud.credentials(wrong).token()
     assert "AADSTS7000215" in caught.value.text
     assert wrong not in f"{caught.value.text} {caught.value.fix} {caplog.text}"
+
+
+def test_a_certificate_signs_in_as_a_secret_does(cloud: Cloud) -> None:
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    known, other = (authority.issue_cert("portico", key_type=trustme.KeyType.RSA) for _ in range(2))
+    cloud.graph.authority.register(CLIENT, known.cert_chain_pems[0].bytes().decode())
+    assert signer(cloud, known).token()
+    with pytest.raises(CredentialsRefused):
+        signer(cloud, other).token()
+
+
+def signer(cloud: Cloud, pair: trustme.LeafCert) -> GraphToken:
+    return with_certificate(
+        CLIENT,
+        pair.private_key_pem.bytes().decode(),
+        pair.cert_chain_pems[0].bytes().decode(),
+        tenant=TENANT_ID,
+        authority=cloud.url,
+        ca_file=cloud.ca_file,
+    )
 
 
 def test_an_unknown_tenant_is_refused(cloud: Cloud) -> None:
