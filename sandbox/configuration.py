@@ -25,6 +25,28 @@ store: sqlite:///portico.db       # beside this file
 connections:
 """
 
+_JIRA = """\
+jira:                             # half of the teams work here; issue KEY-1 carries the project's fields
+  tool: jira
+  url: {url}
+  auth: {{type: basic, user: portico@fairhaven.example, token: "${{JIRA_TOKEN}}"}}
+  requests_per_second: 50         # the sandbox has no neighbours; a real site wants 5
+  read:
+    - kind: issue
+      scope: {scope}
+  map:
+    issue:
+      due_on: fields.customfield_10300
+      blocked_reason: fields.customfield_10302
+  write:
+    project:
+      gate_status: customfield_10201
+      gate_due: customfield_10202
+      rag_overall: {{field: customfield_10203, values: {{green: Green, amber: Amber, red: Red}}}}
+      budget_variance: customfield_10204
+      computed_at: customfield_10205
+"""
+
 _SNOW = """\
 snow:                             # defines most projects; holds the service desk and the registers
   tool: servicenow
@@ -34,7 +56,6 @@ snow:                             # defines most projects; holds the service des
   read:
     - {{kind: pm_project}}
     - {{kind: pm_project_task, scope: milestone=false}}
-    - {{kind: pm_project_task, scope: milestone=true, entity: milestone}}
     - {{kind: project_status}}
     - {{kind: incident}}
     - {{kind: sc_req_item}}
@@ -57,8 +78,6 @@ snow:                             # defines most projects; holds the service des
     pm_project_task:
       blocked: {{from: u_blocked, convert: flag}}
       blocked_reason: u_blocked_reason
-    pm_project_task:milestone:
-      forecast_on: u_forecast_end_date
     dmn_demand:
       state_category:
         values:
@@ -95,6 +114,10 @@ planner:                          # a third of the teams keep their tasks in Mic
   auth: {{type: bearer, token: "${{GRAPH_TOKEN}}"}}
   read:
 {reads}
+  map:
+    task:                         # teams here mark what is stuck with the label Blocked
+      blocked: {{from: "contains(labels, 'Blocked') && 'true'", default: false}}
+      blocked_reason: details.description
   write:
     project:                      # on the plan's own status task
       rag_overall: {{categories: {{green: category10, amber: category11, red: category12}}}}
@@ -142,6 +165,9 @@ def configuration(city: City, urls: Mapping[str, str], registers: Iterable[str])
     """The configuration for the tools at `urls` (by connection name) and the register's entities."""
     registers = tuple(registers)
     blocks = []
+    if "jira" in urls:
+        keys = ", ".join(sorted(each.jira_key for each in city.projects if each.jira_key))
+        blocks.append(_JIRA.format(url=urls["jira"], scope=_quoted(f"project in ({keys})")))
     if "snow" in urls:
         blocks.append(_SNOW.format(url=urls["snow"]))
     if "planner" in urls:

@@ -1,7 +1,7 @@
 """The project office's register: CSV files for what no tool of the city holds.
 
-Baselines, deliverables and allocations of every project; milestones and status reports of those that have no
-record in ServiceNow. Columns are named like the keys of the normalized entities, so they need no mapping.
+Baselines, milestones, deliverables and allocations of every project; status reports of those without a record in
+ServiceNow. Columns are named like the keys of the normalized entities, so they need no mapping.
 """
 
 import csv
@@ -72,7 +72,7 @@ def _allocations(project: Project) -> Rows:
 
 
 def _milestones(project: Project) -> Rows:
-    for each in () if project.in_servicenow else project.milestones:
+    for each in project.milestones:
         yield {
             "name": each.name,
             "baseline_on": each.baseline_on,

@@ -1,7 +1,6 @@
 """Starts every simulated tool over one city, and writes the configuration that reaches them."""
 
 import json
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -9,18 +8,23 @@ from typing import Any, Self
 
 from flask import Flask
 
-from sandbox import finance, graph, servicenow
+from sandbox import finance, graph, jira, servicenow
 from sandbox.city import City
 from sandbox.configuration import configuration
 from sandbox.faults import Faults, Rule
 from sandbox.register import write_register
 from sandbox.server import Server, serve
 
-ENVIRONMENT = {"GRAPH_TOKEN": "sandbox-graph", "SNOW_PASSWORD": servicenow.PASSWORD}
+ENVIRONMENT = {
+    "GRAPH_TOKEN": "sandbox-graph",
+    "JIRA_TOKEN": "sandbox-jira",
+    "SNOW_PASSWORD": "sandbox-snow",
+}
 """What the variables that the configuration names must hold. It opens nothing but this sandbox."""
 
 _APPS: Mapping[str, Callable[[City], Flask]] = {
-    "snow": servicenow.create_app,
+    "jira": lambda city: jira.create_app(city, token=ENVIRONMENT["JIRA_TOKEN"]),
+    "snow": lambda city: servicenow.create_app(city, password=ENVIRONMENT["SNOW_PASSWORD"]),
     "planner": lambda city: graph.create_app(city, token=ENVIRONMENT["GRAPH_TOKEN"]),
 }
 
@@ -66,14 +70,6 @@ class Sandbox:
     def configuration(self) -> str:
         """The text of a complete `portico.yaml` for these tools; it belongs into `folder`."""
         return configuration(self.city, self.urls, self.registers)
-
-    def write_configuration(self) -> Path:
-        """Writes `portico.yaml` and `sandbox.env` (its secrets) into `folder`; returns the former."""
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        (self.folder / "sandbox.env").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        path = self.folder / "portico.yaml"
-        path.write_text(self.configuration(), encoding="utf-8")
-        return path
 
     def writes(self) -> dict[str, list[dict[str, Any]]]:
         """What each tool was written so far: its `write_log`."""
