@@ -16,14 +16,15 @@ from mapping.rules import MappingError
 def problems(document: Raw) -> Iterator[Fault]:
     """Every kind has an entity to fill, and every mapped field exists and can hold what its rule makes."""
     for name, tool, connection in connections(document):
-        entities: dict[str, str | None] = {}
+        entities: dict[str, list[str | None]] = {}
         for loc, read in items_at(connection, "read"):
             kind, entity = read.get("kind"), read.get("entity")
             if not isinstance(kind, str) or (names.kinds_of(tool) and kind not in names.kinds_of(tool)):
                 continue
-            entities[kind] = entity if isinstance(entity, str) else None
+            fills = entity if isinstance(entity, str) else None
+            entities.setdefault(kind, []).append(fills)
             place: Loc = ("connections", name, *loc, "kind" if entity is None else "entity")
-            yield from _faults(place, tool, kind, {}, entities[kind])
+            yield from _faults(place, tool, kind, {}, fills)
         for kind, fields in mapping_at(connection, "map").items():
             if names.kinds_of(tool) and kind not in names.kinds_of(tool):
                 continue
@@ -31,7 +32,12 @@ def problems(document: Raw) -> Iterator[Fault]:
                 rule = _rule(written)
                 if rule is not None:
                     where: Loc = ("connections", name, "map", kind, field)
-                    yield from _faults(where, tool, kind, {field: rule}, entities.get(kind))
+                    found = [
+                        list(_faults(where, tool, kind, {field: rule}, entity))
+                        for entity in entities.get(kind, [None])
+                    ]
+                    if all(found):
+                        yield from found[0]
 
 
 def _rule(written: Any) -> MapRule | None:

@@ -53,12 +53,9 @@ def _findings(settings: Settings, name: str, connector: Connector, now: datetime
 def _reading(settings: Settings, name: str, connector: Connector, read: Read) -> Iterator[Finding]:
     """Reads a sample of real records through the mapping and counts what it cannot use."""
     translator = Translator(mapping_of(settings, name, read), settings)
-    paths = {read.kind: translator.mapping.paths}
-    stream = next(
-        each
-        for each in wiring.streams(settings, name, paths)
-        if (each.kind, each.scope) == (read.kind, read.scope)
-    )
+    declared = settings.connections[name].read
+    paths = [mapping_of(settings, name, each).paths for each in declared]
+    stream = list(wiring.streams(settings, name, paths))[declared.index(read)]
     subject = f"read {read.kind} {read.scope}".strip()
     try:
         page = next(iter(connector.pull(stream, None)), None)
@@ -86,14 +83,10 @@ def _reading(settings: Settings, name: str, connector: Connector, read: Read) ->
 
 def _kind_of(settings: Settings, name: str, block: WriteBlock, what: str) -> str:
     connection = settings.connections[name]
-    if connection.tool == "jira":
-        return "issue"
     if connection.tool == "planner":
         return STATUS_TASK
-    if connection.tool == "servicenow":
-        sources = [each.kind for each in settings.projects.sources if each.connection == name]
-        return next(iter([*sources, *(read.kind for read in connection.read)]), "pm_project")
-    return connection.write.to_of(block) or what
+    carriers = wiring.carrier_kinds(settings, name)
+    return carriers[0] if carriers else connection.write.to_of(block) or what
 
 
 def _targets(

@@ -42,8 +42,9 @@ class Program:
     def settings(self) -> "Settings":
         """The configuration, read once. Raises ConfigurationError with every problem."""
         from config.loading import load  # noqa: PLC0415  (start-up stays fast for --help)
+        from mapping import problems  # noqa: PLC0415  (as above)
 
-        return load(self.config, self.environ)
+        return load(self.config, self.environ, checks=[problems])
 
     def now(self) -> datetime:
         """The instant to judge at: `--now`, else the clock."""

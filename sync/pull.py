@@ -283,8 +283,7 @@ def tool_of(settings: Settings, name: str, connector: Connector) -> Tool:
     """A connection of the configuration, ready to be read."""
     connection = settings.connections[name]
     translators = [Translator(mapping_of(settings, name, read), settings) for read in connection.read]
-    paths = {each.mapping.kind: each.mapping.paths for each in translators}
-    streams = wiring.streams(settings, name, paths)
+    streams = wiring.streams(settings, name, [each.mapping.paths for each in translators])
     readings = tuple(
         Reading(stream, translator) for stream, translator in zip(streams, translators, strict=True)
     )

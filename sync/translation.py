@@ -28,14 +28,21 @@ class Batch:
 
 
 def mapping_of(settings: Settings, name: str, read: DeclaredRead) -> KindMapping:
-    """The mapping of a declared read: the shipped one with the connection's overrides and link rules."""
+    """The mapping of a declared read: the shipped one with the connection's overrides and link rules.
+
+    A kind may be read into two entities; each takes the overrides of the fields that it has.
+    """
     connection = settings.connections[name]
+    entity = load(connection.tool, read.kind, entity=read.entity).entity
+    overrides = {
+        field: rule for field, rule in connection.map.get(read.kind, {}).items() if entity.field(field)
+    }
     rules = [
         (rule.value, rule.equals)
         for rule in settings.projects.rules
         if rule.connection == name and rule.kind == read.kind
     ]
-    return load(connection.tool, read.kind, connection.map.get(read.kind), entity=read.entity, links=rules)
+    return load(connection.tool, read.kind, overrides, entity=read.entity, links=rules)
 
 
 class Translator:

@@ -1,6 +1,6 @@
 """The only place that turns settings into objects: connectors, streams, translators, policies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -206,11 +206,23 @@ def owned_fields(settings: Settings, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(target.name for target in block.figures.values())) if block else ()
 
 
-def streams(settings: Settings, name: str, paths: Mapping[str, tuple[str, ...]]) -> Iterator[Stream]:
-    """The declared reads of a connection. `paths`: per kind the source paths that its mapping reads."""
+def carrier_kinds(settings: Settings, name: str) -> tuple[str, ...]:
+    """The kinds of pulled records that carry a project's fields: the tool's own, those that define projects first."""
+    connection = settings.connections[name]
+    if connection.tool == "jira":
+        return ("issue",)
+    if connection.tool != "servicenow":
+        return ()
+    defining = [each.kind for each in settings.projects.sources if each.connection == name]
+    return tuple(defining or [read.kind for read in connection.read][:1] or ["pm_project"])
+
+
+def streams(settings: Settings, name: str, paths: Sequence[tuple[str, ...]]) -> Iterator[Stream]:
+    """The declared reads of a connection. `paths`: per read the source paths that its mapping reads."""
     connection = settings.connections[name]
     owned = owned_fields(settings, name)
-    for read in connection.read:
+    carriers = carrier_kinds(settings, name)
+    for read, fields in zip(connection.read, paths, strict=True):
         ledger = {key: value for key in ("amounts", "basis") if (value := getattr(read, key))}
         yield Stream(
             kind=read.kind,
@@ -218,7 +230,7 @@ def streams(settings: Settings, name: str, paths: Mapping[str, tuple[str, ...]])
             key=tuple(read.key),
             cursor_field=read.cursor,
             full=read.full,
-            fields=paths[read.kind],
-            owned=owned if connection.tool in {"jira", "servicenow"} else (),
+            fields=fields,
+            owned=owned if read.kind in carriers else (),
             options=ledger,
         )

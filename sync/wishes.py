@@ -14,6 +14,7 @@ from portfolio.store.links import Project
 from portfolio.store.snapshots import Judged
 from portfolio.store.types import instant_text
 from sync.plan import Refusal, Wish
+from sync.wiring import carrier_kinds
 
 COMPANIONS = frozenset({"computed_at", "snapshot_id", "explanation"})
 """Written together with another changed figure, never alone."""
@@ -121,7 +122,7 @@ def project_targets(
     connection = settings.connections[name]
     write = connection.write
     if connection.tool in {"jira", "servicenow"}:
-        kind = "issue" if connection.tool == "jira" else _table(settings, name, project)
+        kind = carrier_kinds(settings, name)[0]
         labels = (
             {project.defined_by["external_id"]: project.defined_by["external_key"]}
             if project.defined_by
@@ -145,15 +146,6 @@ def project_targets(
         return [(Target("project", key=(("key", project.key),)), project.key)]
     column = next(iter(write.key_of(block).values()), "key")
     return [(Target(write.to_of(block) or "", key=((column, project.key),)), project.key)]
-
-
-def _table(settings: Settings, name: str, project: Project) -> str:
-    row = project.defined_by
-    if row is not None and row["connection"] == name:
-        return str(row["kind"])
-    kinds = [each.kind for each in settings.projects.sources if each.connection == name]
-    reads = [read.kind for read in settings.connections[name].read]
-    return next(iter([*kinds, *reads]), "pm_project")
 
 
 def of_projects(

@@ -20,9 +20,15 @@ def check(program: Program, connection: tuple[str, ...], *, as_json: bool) -> in
     if as_json:
         program.print_json({"ok": ok, "findings": findings})
     else:
-        from reports.terminal import findings_list  # noqa: PLC0415  (only for people)
-
-        findings_list({"ok": ok, "findings": findings}, names, program.console())
+        for each in findings:
+            click.echo(
+                program.redact(
+                    f"{each['severity']:7} {each['connection']}: {each['subject']}: {each['text']}"
+                )
+            )
+            if each["fix"]:
+                click.echo(program.redact(f"        fix: {each['fix']}"))
+        click.echo("every check passed" if ok else "something is wrong; each fix stands beneath its finding")
     return DONE if ok else FINDINGS
 
 

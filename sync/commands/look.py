@@ -84,13 +84,14 @@ def explain(program: Program, project: str, figure: str | None, *, as_json: bool
     """Shows rule, inputs, threshold and source records behind a status or figure."""
     from sync.explaining import explanation  # noqa: PLC0415  (start-up stays fast for --help)
 
-    found = explanation(project_of(document_of(program), project), figure)
+    judged = project_of(document_of(program), project)
+    found = explanation(judged, figure)
     if as_json:
         program.print_json(found)
     else:
-        from reports.terminal import explain_screen  # noqa: PLC0415  (only for people)
+        from reports import terminal  # noqa: PLC0415  (only for people)
 
-        explain_screen(found, program.console())
+        terminal.explain(judged, program.console(), figure)
     return DONE
 
 
@@ -156,8 +157,23 @@ def status(program: Program, *, as_json: bool) -> int:
     if as_json:
         program.print_json(found)
     else:
-        from reports.terminal import status_screen  # noqa: PLC0415  (only for people)
-
-        status_screen(found, program.console())
+        _show_status(program, found)
     well = all(each["state"] == "ok" for each in found["connections"]) and not found["quarantine"]
     return DONE if well else FINDINGS
+
+
+def _show_status(program: Program, found: Mapping[str, Any]) -> None:
+    from reports import terminal  # noqa: PLC0415  (only for people)
+
+    program.console().print(terminal.sources(found["connections"]))
+    for each in found["connections"]:
+        if each["error"]:
+            click.echo(program.redact(f"{each['connection']}: {each['error']}"))
+    for each in found["alarms"]:
+        click.echo(program.redact(f"ALARM {each['connection']} since {each['since']}: {each['text']}"))
+    newest = found["runs"][0] if found["runs"] else None
+    if newest:
+        click.echo(
+            f"last run: {newest['command']} at {newest['started_at']}, {newest['outcome'] or 'under way'}"
+        )
+    click.echo(f"pending writes: {found['pending_writes']}, quarantine: {found['quarantine']}")

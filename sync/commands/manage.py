@@ -97,9 +97,9 @@ def show(program: Program, project: str | None, *, as_json: bool) -> int:
     if as_json:
         program.print_json(rows)
     else:
-        from reports.terminal import gates_table  # noqa: PLC0415  (only for people)
+        from reports import terminal  # noqa: PLC0415  (only for people)
 
-        gates_table(rows, program.console())
+        terminal.gates(rows, program.console())
     return DONE
 
 

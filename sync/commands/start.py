@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,15 +49,29 @@ def demo(program: Program, *, folder: Path, stay: bool, size: "Size", as_json: b
         if as_json:
             program.print_json(summary)
         else:
-            from reports.terminal import demo_summary  # noqa: PLC0415  (only for people)
-
-            demo_summary(shown.document, summary, program.console())
+            _tell(program, shown.document, summary)
         if stay:
             from sync.service import serve_until_stopped  # noqa: PLC0415  (only for --serve)
 
             serve_until_stopped(program, port=8080)
     well = shown.second.counts()["planned"] == 0 and not shown.first.counts()["failed"]
     return DONE if well else FINDINGS
+
+
+def _tell(program: Program, document: dict[str, Any], summary: dict[str, Any]) -> None:
+    from reports import terminal  # noqa: PLC0415  (only for people)
+
+    first, second = summary["first"], summary["second"]
+    terminal.portfolio_summary(document, program.console())
+    click.echo(f"First run:  {first['written']} fields written on {first['records_written']} records.")
+    click.echo(f"Second run: {second['planned']} writes planned.")
+    if summary["quarantine"]:
+        click.echo(f"Quarantine: {summary['quarantine']} (portico -c {program.config} quarantine list)")
+    for form, path in summary["files"].items():
+        click.echo(f"{form:5} {path}")
+    click.echo(
+        f"Open the report: {Path(summary['files']['html']).as_uri()}  ({summary['seconds']} seconds in all)"
+    )
 
 
 @click.command()
