@@ -77,7 +77,7 @@ def _rule(value: Any) -> Any:
     return {"from": value} if isinstance(value, str) else value
 
 
-Rule = Annotated[MapRule, BeforeValidator(_rule)]
+Rule = Annotated[MapRule, BeforeValidator(_rule, json_schema_input_type=str | MapRule)]
 
 
 class FieldTarget(Part):
@@ -104,6 +104,9 @@ def _target(value: Any) -> Any:
     return {"field": value} if isinstance(value, str) else value
 
 
+Target = Annotated[FieldTarget, BeforeValidator(_target, json_schema_input_type=str | FieldTarget)]
+
+
 def _key_columns(value: Any) -> Any:
     if isinstance(value, str):
         return {value: value}
@@ -114,7 +117,7 @@ def _key_columns(value: Any) -> Any:
 
 KeyColumns = Annotated[
     Mapping[str, Text],
-    BeforeValidator(_key_columns),
+    BeforeValidator(_key_columns, json_schema_input_type=str | tuple[str, ...] | Mapping[str, str]),
 ]
 """Our key (budget_code, fiscal_year, period, key) to the tool's column; a bare name stands for both."""
 
@@ -128,7 +131,7 @@ class WriteBlock(Part):
 
     to: Text | None = None
     key: KeyColumns = Field(default_factory=dict)
-    figures: Mapping[str, Annotated[FieldTarget, BeforeValidator(_target)]] = Field(default_factory=dict)
+    figures: Mapping[str, Target] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -142,20 +145,12 @@ class WriteBlock(Part):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        shape = handler.resolve_ref_schema(handler(core))
-        target = {"anyOf": [{"type": "string"}, shape["properties"]["figures"]["additionalProperties"]]}
-        key = {
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "object"}]
-        }
-        mapping = {
-            "type": "object",
-            "properties": {"to": {"type": "string"}, "key": key},
-            "additionalProperties": target,
-        }
-        return {
-            "anyOf": [mapping, {"type": "array", "items": {"type": "string"}}],
-            "description": cls.__doc__,
-        }
+        shape = handler.resolve_ref_schema(handler(core))["properties"]
+        beside = {"to": shape["to"], "key": shape["key"]}
+        figures = shape["figures"]["additionalProperties"]
+        by_figure = {"type": "object", "properties": beside, "additionalProperties": figures}
+        listed = {"type": "array", "items": {"type": "string"}}
+        return {"anyOf": [by_figure, listed], "description": cls.__doc__}
 
 
 class Write(Part):

@@ -65,7 +65,9 @@ def load(path: Path, environ: Mapping[str, str], checks: Sequence[Check] = ()) -
     try:
         settings = Settings.model_validate(resolved, context={"base": path.parent})
     except ValidationError as error:
-        faults += (_fault(document, each) for each in error.errors(include_url=False))
+        known = {fault.loc for fault in document.faults}
+        found = (_fault(document, each) for each in error.errors(include_url=False))
+        faults += (fault for fault in found if fault.loc not in known)
     for check in (*own_checks.ALL, *write_checks.ALL, *checks):
         faults += check(document.data)
     if faults or settings is None:
@@ -241,5 +243,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    if password := secrets.url_password(text):
+        text = text.replace(password, secrets.MASK)
     text = text if len(text) <= SHOWN else text[:SHOWN] + "…"
     return repr(text) if isinstance(value, str) else text

@@ -168,4 +168,4 @@ def _texts(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_texts)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_texts, json_schema_input_type=str | tuple[str, ...])]

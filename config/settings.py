@@ -195,7 +195,9 @@ class DeclaredProject(Part):
     finish_forecast: Day | None = None
     percent_complete: Share | None = None
     aliases: Texts = ()
-    budget_codes: tuple[Annotated[BudgetCode, BeforeValidator(_budget_code)], ...] = ()
+    budget_codes: tuple[
+        Annotated[BudgetCode, BeforeValidator(_budget_code, json_schema_input_type=str | BudgetCode)], ...
+    ] = ()
     links: tuple[Link, ...] = ()
 
 

@@ -99,7 +99,8 @@ class _Builder:
             if self.nodes > MAX_NODES:
                 break
             if not isinstance(key_node, ScalarNode):
-                self._fault(loc, "a key that is no text", "text keys")
+                line = key_node.start_mark.line + 1
+                self.document.faults.append(Fault(loc, "a key that is no text", "text keys", line))
                 continue
             key = str(key_node.value)
             place = (*loc, key)

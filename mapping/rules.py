@@ -37,6 +37,9 @@ _ALLOWED = {
     "document": ("document",),
 }
 
+_OF_TIME = frozenset({"date", "datetime", "fiscal_year", "month"})
+"""Codecs for which `false` says nothing: the answer of an expression such as `released && releaseDate`."""
+
 
 class MappingError(ValueError):
     """A mapping that cannot be used; `field` is the field at fault, `accepted` what would do."""
@@ -74,7 +77,7 @@ class Rule:
 
     def read(self, value: Any, context: Context) -> Any:
         """The typed value of a source value; None if the source says nothing. Raises `BadValueError`."""
-        if is_empty(value):
+        if is_empty(value) or (value is False and self.codec.name in _OF_TIME):
             if self.default is None:
                 return None
             value = self.default
@@ -149,7 +152,7 @@ def compile_rule(field: Field, rule: MapRule, column: str | None = None) -> Rule
             field=field.name,
             accepted=", ".join(_ALLOWED[field.type]),
         )
-    if rule.form is not None and codec.name not in {"date", "datetime", "fiscal_year", "month"}:
+    if rule.form is not None and codec.name not in _OF_TIME:
         raise MappingError(f"format: for {codec.name}", field=field.name, accepted="format: with dates only")
     get: Getter | None = None
     paths: tuple[str, ...] = ()
