@@ -129,7 +129,7 @@ class ServiceNow:
         settled = stamp_of(now - self._overlap) if now else step.place.at
         return (
             {"at": step.place.at, "id": step.place.id}
-            if step.place.at < settled
+            if step.place.at <= settled
             else {"at": settled, "id": None}
         )
 
