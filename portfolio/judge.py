@@ -159,9 +159,9 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         rules=policy.rules,
     )
     stale = stale_reason(facts, "budget_line") is not None
-    ledger = ledger_figures(
-        () if stale else facts.money, policy, today, corrective=findings.corrective_action(facts)
-    )
+    action = findings.corrective_action(facts)
+    corrective = {line.budget_code: action for line in facts.money} if action else None
+    ledger = ledger_figures(() if stale else facts.money, policy, today, corrective)
     return Judgement(facts.key, body, figures, [] if facts.state in ENDED else found, ledger)
 
 
@@ -227,10 +227,14 @@ def value_of(facts: Facts, policy: Policy, today: date, complete: Decimal | None
 
 
 def ledger_figures(
-    lines: Sequence[Money], policy: Policy, today: date, corrective: str | None = None
+    lines: Sequence[Money], policy: Policy, today: date, corrective: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """What finance reads per budget code, fiscal year and period; `eac` is the forecast at year end."""
+    """What finance reads per budget code, fiscal year and period; `eac` is the forecast at year end.
+
+    `corrective` holds the standing corrective action of a budget code; it is shown beside amber and red.
+    """
     rows = []
+    actions = corrective or {}
     for (code, year, period), group in budget.by(lines, "budget_code", "fiscal_year", "period").items():
         sums = budget.total(group, calendar=policy.calendar, today=today)
         rule = policy.rules.cost
@@ -246,7 +250,7 @@ def ledger_figures(
                 "available_budget": document.cents(sums.available),
                 "eac": document.cents(sums.forecast),
                 "rag_cost": _colour(value),
-                "corrective_action": corrective if value in ("amber", "red") else None,
+                "corrective_action": actions.get(str(code)) if value in ("amber", "red") else None,
             }
         )
     return rows
