@@ -12,7 +12,7 @@ from connectors.base import Stream
 from connectors.files import Files
 from sandbox.city import City, Size, build
 from sandbox.faults import Rule
-from sandbox.server import serve
+from sandbox.server import Server, serve
 from sandbox.tools import BAD_ROW, Sandbox, start
 
 TODAY = date(2026, 11, 20)
@@ -94,7 +94,19 @@ def test_state_tells_what_was_written(sandbox: Sandbox, tmp_path: Path) -> None:
     assert state["writes"]["planner"] == [{"record": "x"}]
 
 
+def neighbours() -> tuple[Server, Server]:
+    """Two servers on consecutive ports."""
+    while True:
+        first = serve(lambda _environ, _start: [])
+        try:
+            return first, serve(lambda _environ, _start: [], first.port + 1)
+        except OSError:
+            first.stop()
+
+
 def test_a_taken_port_leaves_nothing_running(city: City, tmp_path: Path) -> None:
-    with serve(lambda _environ, _start: []) as taken:
-        with pytest.raises(OSError, match="in use"):
-            start(city, tmp_path, port_base=taken.port)
+    free, taken = neighbours()
+    free.stop()
+    with taken, pytest.raises(OSError, match="in use"):
+        start(city, tmp_path, port_base=free.port)
+    serve(lambda _environ, _start: [], free.port).stop()
