@@ -11,3 +11,10 @@ def natural_id(values: Iterable[str | None]) -> str:
     return "/".join(
         "%" if value is None else value.replace("%", "%25").replace("/", "%2F") for value in values
     )
+
+
+def natural_parts(identity: str) -> tuple[str, ...]:
+    """The parts that `natural_id` joined; an empty one comes back as the empty text."""
+    return tuple(
+        "" if part == "%" else part.replace("%2F", "/").replace("%25", "%") for part in identity.split("/")
+    )
