@@ -9,6 +9,7 @@ looks at the details of some unchanged tasks in turn. Our own status tasks are n
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ from connectors.planner_graph import (
 from connectors.planner_push import STATUS_TASK, TaskWriter
 
 TASK = "task"
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 WEB_URL = "https://planner.cloud.microsoft/webui"
 PORTAL_URL = "https://portico.invalid"
 _READ_FIELDS = (
@@ -142,12 +144,12 @@ class Planner:
         listed = answer.json.get("value", []) if answer.status == OK and isinstance(answer.json, dict) else []
         tenant = str(listed[0].get("id") or "") if listed else ""
         findings = [_finding(each) for each in self._reach()[1]]
-        if tenant and self._tenant and tenant != self._tenant:
+        if tenant and _GUID.fullmatch(self._tenant) and tenant != self._tenant.lower():
             text = f"the token belongs to tenant {tenant}, the configuration names {self._tenant}"
             findings.append(Finding("error", "tenant", text, "Check auth.tenant and the app registration."))
         return Identity(
             account=self._account or "application",
-            tenant=tenant or self._tenant or self._http.base_url,
+            tenant=self._tenant or tenant or self._http.base_url,
             product="Microsoft 365 Planner",
             server_time=_server_time(answer.headers),
             findings=findings,

@@ -207,7 +207,8 @@ def _spent(counts: dict[str, int], path: str) -> bool:
 def _paged(tenant: Tenant, call: _Call, kind: str, records: list[Json], size: int | None = None) -> _Reply:
     start = int(base64.b64decode(call.query["$skiptoken"])) if "$skiptoken" in call.query else 0
     end = start + (size or tenant.page_size)
-    shown = records[0 if tenant.stuck else start : max(start, min(end, len(records) - tenant.withheld))]
+    withheld = tenant.withheld if kind == "plannerTask" else 0
+    shown = records[0 if tenant.stuck else start : max(start, min(end, len(records) - withheld))]
     body: Json = {
         "@odata.context": f"{call.base_url}/$metadata#Collection(microsoft.graph.{kind})",
         "@odata.count": len(records),

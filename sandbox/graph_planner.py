@@ -30,7 +30,7 @@ class Tenant:
     """All records of one tenant, and the switches that tests and rehearsals turn.
 
     `hidden` plans answer 403; `page_size` is what a list page holds; `list_lag` is for how many list reads a
-    new task stays invisible; `withheld` items are missing from the end of each list, `stuck` lists repeat
+    new task stays invisible; `withheld` tasks are missing from the end of each list, `stuck` lists repeat
     their first page; `write_log` holds every accepted write as record id, field, before, after.
     """
 

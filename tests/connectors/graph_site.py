@@ -57,6 +57,7 @@ class Site:
         plans: tuple[str, ...] = (PLAN,),
         write_fields: tuple[str, ...] = (),
         zone: tzinfo = UTC,
+        tenant: str = "",
     ) -> Planner:
         http = Http(self.url, auth=bearer(SECRET), sleep=no_sleep)
         return Planner(
@@ -66,6 +67,7 @@ class Site:
             plans=plans,
             write_fields=write_fields,
             zone=zone,
+            tenant=tenant,
             page_size=page_size,
             sleep=self.waits.append,
         )

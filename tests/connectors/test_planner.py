@@ -15,6 +15,7 @@ from connectors.errors import Conflict, ContractBroken, Invalid, NotFound, Outco
 from connectors.planner import Planner
 from connectors.planner_fields import marked_for, reference_key, reference_url
 from sandbox.faults import Rule
+from sandbox.graph import TENANT_ID
 from tests.connectors.contract import ConnectorContract, Fault, Harness
 from tests.connectors.graph_site import PLAN, SECRET, Site, running_site
 
@@ -380,8 +381,11 @@ def test_a_change_of_our_field_during_the_write_is_a_conflict(site: Site) -> Non
     planner = site.connect()
     made = push(planner, look(planner), {RAG: "category10"})
 
+    meddled: list[str] = []
+
     def colleague(method: str, path: str) -> None:
-        if method == "PATCH" and made.id:
+        if method == "PATCH" and made.id and not meddled:
+            meddled.append(path)
             site.tenant.edit_task(made.id, appliedCategories={"category11": True})
 
     shown = look(planner)
@@ -408,6 +412,10 @@ def test_text_and_label_are_written_each_under_its_own_etag(site: Site) -> None:
     (task,) = site.tenant.tasks
     target = Target("task", id=task, fields=tuple(WISH))
     assert dict(push(planner, look(planner, target)).values) == dict(WISH)
+    assert [path for method, path in site.graph.calls if method == "PATCH"] == [
+        f"/planner/tasks/{task}/details",
+        f"/planner/tasks/{task}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -461,6 +469,21 @@ def test_a_status_task_in_a_hidden_plan_is_not_gone(site: Site) -> None:
         push(planner, shown)
 
 
+def test_hidden_tasks_are_not_gone(site: Site) -> None:
+    targets = [Target("task", id=site.tenant.add_task(site.plan, "Task")) for _ in range(3)]
+    site.tenant.remove_task(str(targets[0].id))
+    site.tenant.hidden.add(site.plan)
+    assert [each.exists for each in site.connect().look(targets)] == [False, True, True]
+
+
+def test_a_marked_task_goes_before_one_that_merely_looks_like_it(site: Site) -> None:
+    site.tenant.add_task(site.plan, "Portico status", by=None, percentComplete=50)
+    other = replace(STATUS, key=(STATUS.key[0], ("title", "Status"), STATUS.key[2]))
+    planner = site.connect()
+    made = push(planner, look(planner, other))
+    assert look(site.connect()).id == made.id
+
+
 def test_start_after_due_is_refused_by_planner(site: Site) -> None:
     task = site.tenant.add_task(site.plan, "Pinned", startDateTime="2027-01-01T10:00:00Z")
     planner = site.connect()
@@ -488,6 +511,21 @@ def test_a_reference_key_stands_for_its_address(url: str) -> None:
     key = reference_key(url)
     assert reference_url(key) == url
     assert not set(".:@#") & set(key)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "findings"),
+    [
+        ("", 0),
+        (TENANT_ID.upper(), 0),
+        ("city.onmicrosoft.com", 0),
+        ("00000000-6d0c-4c43-9a39-0c1d5a2f7e11", 1),
+    ],
+)
+def test_a_token_of_another_tenant_is_noticed(site: Site, tenant: str, findings: int) -> None:
+    identity = site.connect(tenant=tenant).check()
+    assert identity.tenant == (tenant or TENANT_ID)
+    assert len(identity.findings) == findings
 
 
 def test_describe_names_the_labels_of_the_plans(site: Site) -> None:
