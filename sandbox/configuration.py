@@ -152,6 +152,24 @@ sql:                              # the departments that keep their ledger in a 
       rag_cost: rag_cost
 """
 
+_ODATA = """\
+odata:                            # the departments whose ledger is the ERP system
+  tool: odata
+  url: {url}
+  auth: {{type: basic, user: portico.bot, password: "${{ODATA_PASSWORD}}"}}
+  requests_per_second: 50
+  read:
+    - {{kind: budget_line, scope: BudgetLines, cursor: ModifiedAt, amounts: year_to_date, basis: annual}}
+  write:
+    budget_line:
+      to: BudgetFigures
+      key: {{budget_code: BudgetCode, fiscal_year: FiscalYear, period: Period}}
+      budget_variance: BudgetVariance
+      available_budget: AvailableBudget
+      eac: Eac
+      rag_cost: RagCost
+"""
+
 _PMO = """\
 pmo:                              # the project office's own register
   tool: files
@@ -173,6 +191,8 @@ def configuration(city: City, urls: Mapping[str, str], registers: Iterable[str])
     if "planner" in urls:
         blocks.append(_PLANNER.format(url=urls["planner"], reads=_lines(_plan_reads(city))))
     blocks += [_LEDGER.format(), _SQL.format()]
+    if "odata" in urls:
+        blocks.append(_ODATA.format(url=urls["odata"]))
     if registers:
         reads = [f"{{kind: {entity}, scope: {entity}.csv, full: true}}" for entity in registers]
         blocks.append(_PMO.format(reads=_lines(reads)))

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from flask import Flask
 
-from sandbox import finance, graph, jira, servicenow
+from sandbox import finance, graph, jira, odata, servicenow
 from sandbox.city import City
 from sandbox.configuration import configuration
 from sandbox.faults import Faults, Rule
@@ -18,6 +18,7 @@ from sandbox.server import Server, serve
 ENVIRONMENT = {
     "GRAPH_TOKEN": "sandbox-graph",
     "JIRA_TOKEN": "sandbox-jira",
+    "ODATA_PASSWORD": "sandbox-erp",
     "SNOW_PASSWORD": "sandbox-snow",
 }
 """What the variables that the configuration names must hold. It opens nothing but this sandbox."""
@@ -25,6 +26,7 @@ ENVIRONMENT = {
 _APPS: Mapping[str, Callable[[City], Flask]] = {
     "jira": lambda city: jira.create_app(city, token=ENVIRONMENT["JIRA_TOKEN"]),
     "snow": lambda city: servicenow.create_app(city, password=ENVIRONMENT["SNOW_PASSWORD"]),
+    "odata": lambda city: odata.create_app(city, password=ENVIRONMENT["ODATA_PASSWORD"]),
     "planner": lambda city: graph.create_app(city, token=ENVIRONMENT["GRAPH_TOKEN"]),
 }
 
