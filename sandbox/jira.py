@@ -207,6 +207,18 @@ def _add_platform(app: Flask, site: Site) -> None:
     def all_projects() -> Answer:
         return jsonify([_with_self(each, "project") for each in site.projects.values()])
 
+    @app.get("/rest/api/<version>/project/<id_or_key>")
+    def one_project(id_or_key: str) -> Answer:
+        found = [each for key, each in site.projects.items() if id_or_key in (key, each["id"])]
+        return (
+            jsonify(_with_self(found[0], "project")) if found else _error(404, "No project could be found.")
+        )
+
+    @app.get("/rest/api/<version>/version/<id_>")
+    def one_version(id_: str) -> Answer:
+        found = [each for some in site.versions.values() for each in some if each["id"] == id_]
+        return jsonify(_with_self(found[0], "version")) if found else _error(404, "Could not find version.")
+
     @app.get("/rest/api/<version>/project/<id_or_key>/versions")
     def versions(id_or_key: str) -> Answer:
         for key, project in site.projects.items():
@@ -245,6 +257,11 @@ def _add_feeds(app: Flask, site: Site) -> None:
         wanted = request.args.get("projectKeyOrId")
         found = [each for each in site.boards if wanted in (None, each["location"]["projectKey"])]
         return _bean(found)
+
+    @app.get("/rest/agile/1.0/sprint/<int:sprint>")
+    def one_sprint(sprint: int) -> Answer:
+        found = [each for some in site.sprints.values() for each in some if each["id"] == sprint]
+        return jsonify(found[0]) if found else _error(404, "The sprint does not exist.")
 
     @app.get("/rest/agile/1.0/board/<int:board>/sprint")
     def sprints(board: int) -> Answer:

@@ -34,7 +34,7 @@ def fields_of_the_city() -> tuple[FieldType, ...]:
         )),
         *(system(id_, id_.capitalize(), type_, editable=False) for id_, type_ in (
             ("status", "status"), ("issuetype", "issuetype"), ("project", "project"), ("created", "datetime"),
-            ("updated", "datetime"), ("resolutiondate", "datetime"), ("timespent", "number"),
+            ("updated", "datetime"), ("resolution", "resolution"), ("resolutiondate", "datetime"), ("timespent", "number"),
             ("timeoriginalestimate", "number"), ("statuscategorychangedate", "datetime"),
         )),
         custom(10014, "Epic Link", "any", "com.pyxis.greenhopper.jira:gh-epic-link"),
@@ -82,7 +82,7 @@ def _project(site: Site, project: Project, number: int) -> None:
             first + item.number,
             keys[item.number],
             key,
-            _fields(site, project, item, keys),
+            _fields(site, project, item, keys, first),
             item.created_at,
             item.updated_at,
         )
@@ -129,6 +129,11 @@ def _type(word: str) -> Json:
     return {"id": id_, "name": name, "subtask": False, "hierarchyLevel": level}
 
 
+def _resolution(word: str) -> Json | None:
+    name = {"done": "Done", "cancelled": "Won't Do"}.get(word)
+    return {"id": "10000" if name == "Done" else "10001", "name": name} if name else None
+
+
 def _carrier(site: Site, project: Project) -> Json:
     state = {"proposed": "todo", "completed": "done", "cancelled": "cancelled"}.get(
         project.state, "in_progress"
@@ -143,6 +148,7 @@ def _carrier(site: Site, project: Project) -> Json:
         "reporter": person(site, project.sponsor),
         "labels": ["portfolio"],
         "duedate": project.finish_planned.isoformat(),
+        "resolution": _resolution(state),
         "resolutiondate": None,
         "parent": None,
         PORTFOLIO_KEY: project.key,
@@ -150,7 +156,7 @@ def _carrier(site: Site, project: Project) -> Json:
     }
 
 
-def _fields(site: Site, project: Project, item: WorkItem, keys: dict[int, str]) -> Json:
+def _fields(site: Site, project: Project, item: WorkItem, keys: dict[int, str], first: int) -> Json:
     due = item.due_on.isoformat() if item.due_on else None
     found: Json = {
         "summary": item.title,
@@ -162,6 +168,7 @@ def _fields(site: Site, project: Project, item: WorkItem, keys: dict[int, str]) 
         "reporter": person(site, item.reporter),
         "labels": list(item.labels),
         "duedate": due,
+        "resolution": _resolution(item.status),
         "resolutiondate": site.printed(item.done_at) if item.done_at else None,
         "statuscategorychangedate": site.printed(item.done_at or item.started_at or item.created_at),
         "timeoriginalestimate": int(item.estimate_hours * 3600) if item.estimate_hours is not None else None,
@@ -173,14 +180,16 @@ def _fields(site: Site, project: Project, item: WorkItem, keys: dict[int, str]) 
         PORTFOLIO_KEY: project.key,
     }
     if site.product == "cloud":
-        found["parent"] = _parent(item, keys)
+        found["parent"] = _parent(item, keys, first)
     else:
         found[EPIC_LINK] = keys.get(item.parent) if item.parent else None
     return found
 
 
-def _parent(item: WorkItem, keys: dict[int, str]) -> Json | None:
-    return {"key": keys[item.parent]} if item.parent in keys else None
+def _parent(item: WorkItem, keys: dict[int, str], first: int) -> Json | None:
+    if item.parent not in keys:
+        return None
+    return {"id": str(first + item.parent), "key": keys[item.parent]}
 
 
 def _priority(word: str) -> Json:

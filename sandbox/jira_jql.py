@@ -39,7 +39,7 @@ _ORDERED: Mapping[str, Callable[[datetime, datetime], bool]] = {
 }
 
 
-class BadQuery(Exception):  # noqa: N818 - an answer of the service, not a fault of the program
+class BadQuery(Exception):
     """The query is refused; the text is what Jira would say."""
 
 
