@@ -1,8 +1,6 @@
-"""The commented `portico.yaml` that `portico init` writes."""
+"""The commented `portico.yaml` that `portico init` writes: valid as it stands, and writing nothing."""
 
 from importlib.resources import files
 
-
-def template() -> str:
-    """A starting configuration that is valid as it stands, connects to nothing and writes nothing."""
-    return files("config").joinpath("portico.yaml").read_text(encoding="utf-8")
+TEMPLATE = files("config").joinpath("portico.yaml").read_text(encoding="utf-8")
+"""The text of the file."""

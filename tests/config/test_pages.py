@@ -12,7 +12,7 @@ import mapping
 from config import names, yaml_text
 from config.connections import Convert
 from config.reference import markdown
-from config.template import template
+from config.template import TEMPLATE
 from mapping.codecs import CODECS
 from portfolio.model import ENTITIES, GATE_STATUSES
 
@@ -51,14 +51,14 @@ def test_the_schema_refuses_an_unknown_key() -> None:
 
 def test_the_starting_file_loads_and_writes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "portico.yaml"
-    file.write_text(template(), encoding="utf-8")
+    file.write_text(TEMPLATE, encoding="utf-8")
     settings = config.load(file, {}, [mapping.problems])
     assert settings.connections == {}
     assert settings.safety.write is False
 
 
 def test_the_starting_files_examples_load(tmp_path: Path) -> None:
-    lines = [line for line in template().splitlines() if line not in {"connections: {}", "projects: {}"}]
+    lines = [line for line in TEMPLATE.splitlines() if line not in {"connections: {}", "projects: {}"}]
     file = tmp_path / "portico.yaml"
     file.write_text("\n".join(line.removeprefix("# ") for line in lines), encoding="utf-8")
     environ = {"JIRA_TOKEN": "abcdef", "SNOW_PASSWORD": "abcdefg", "GRAPH_SECRET": "abcdefgh"}
