@@ -109,7 +109,7 @@ def _earned(cost: dict[str, Any], percent: str | None) -> dict[str, Any]:
         "sv": ev - pv,
         "cpi": round(ev / ac, 4),
         "spi": round(ev / pv, 4),
-        "eac": round(bac / (ev / ac), 2),
+        "eac": round(bac * ac / ev, 2) if ev else None,
         "etc": None,
         "vac": None,
         "tcpi": round((bac - ev) / (bac - ac), 4),

@@ -1,0 +1,174 @@
+"""The report as Markdown, for mails and wikis.
+
+The headline, what needs attention, the portfolio, money, gates, sources.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from reports import rollup
+from reports.data import Document
+from reports.html import SOON, lead
+from reports.wording import (
+    COLOUR_SIGNS,
+    age,
+    colour_word,
+    day,
+    instant,
+    line,
+    money,
+    percent,
+    plural,
+    printable,
+    signed_days,
+    words,
+)
+
+MOST_EXCEPTIONS = 25
+
+
+def write(document: Document, path: Path) -> None:
+    """Writes the text to the file."""
+    path.write_text(text(document), encoding="utf-8", newline="\n", errors="backslashreplace")
+
+
+def text(document: Document) -> str:
+    """The report as Markdown text.
+
+    What a source wrote is escaped: it makes no heading, link, image or HTML.
+    """
+    snapshot, portfolio = document["snapshot"], document["portfolio"]
+    parts = [
+        f"# {_plain(portfolio.get('name') or 'Portfolio')}: portfolio report",
+        f"As of {day(snapshot['as_of'])}, snapshot `{snapshot['id']}`.",
+        *_freshness(document),
+        f"**{lead(document)}**",
+        _table(
+            ("Status", "Projects"),
+            [(_status(name), portfolio["counts"]["overall"][name]) for name in rollup.COLOURS],
+        ),
+        *_exceptions(document),
+        *_projects(document),
+        *_money(document),
+        *_gates(document),
+        *_sources(document),
+        f"Snapshot `{snapshot['id']}`, taken {instant(snapshot['taken_at'])}; {document['schema']}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _freshness(document: Document) -> list[str]:
+    late = [each for each in document["sources"] if each.get("stale") or not each.get("complete")]
+    if not late:
+        return []
+    names = ", ".join(
+        f"{_plain(each['connection'])} (read {age(each.get('age_seconds'))} ago)" for each in late
+    )
+    return [f"> **Not fresh:** {names}. Figures that rest on a stale source are unknown, not green."]
+
+
+def _exceptions(document: Document) -> list[str]:
+    found = document["exceptions"]
+    if not found:
+        return []
+    rows = [
+        (
+            words(each.get("severity")),
+            each.get("project") or "Portfolio",
+            each.get("text"),
+            each.get("because"),
+            day(each.get("since")),
+        )
+        for each in found[:MOST_EXCEPTIONS]
+    ]
+    more = [f"And {len(found) - MOST_EXCEPTIONS} more."] if len(found) > MOST_EXCEPTIONS else []
+    return ["## Needs attention", _table(("Severity", "Project", "What", "Why", "Since"), rows), *more]
+
+
+def _projects(document: Document) -> list[str]:
+    rows = [
+        (
+            each["key"],
+            each["name"],
+            department,
+            *(_status(rollup.colour(each, name)) for name in rollup.DIMENSIONS),
+            colour_word(each["status"]["overall"].get("declared")),
+            _gate(each["gate"]),
+            signed_days(each["schedule"].get("variance_days")),
+            money(each["cost"].get("variance")),
+            percent(each["schedule"].get("percent_complete")),
+        )
+        for department, members in rollup.by_department(document["projects"]).items()
+        for each in members
+    ]
+    dimensions = map(words, rollup.DIMENSIONS)
+    header = ("Key", "Project", "Department", *dimensions, "Declared", "Gate", "Finish", "Budget", "Done")
+    return [f"## Portfolio: {plural(len(rows), 'project')}", _table(header, rows)]
+
+
+def _gate(gate: dict[str, Any]) -> str:
+    return f"{gate['current']} {words(gate.get('status')).lower()}" if gate.get("current") else line(None)
+
+
+def _money(document: Document) -> list[str]:
+    totals = document["portfolio"]["totals"]
+    if totals.get("revised_budget") is None:
+        return []
+    rows = [
+        (words(key), money(totals[key]), f"{known['known']} of {known['of']}")
+        for key, known in totals["coverage"].items()
+        if key != "variance_share"
+    ]
+    return [
+        "## Money",
+        _table((f"{document['portfolio'].get('currency') or ''}", "Sum", "Projects known"), rows),
+    ]
+
+
+def _gates(document: Document) -> list[str]:
+    until = (date.fromisoformat(document["snapshot"]["as_of"]) + SOON).isoformat()
+    rows = [
+        (
+            day(gate.get("due_on")),
+            project["key"],
+            f"{gate['gate']} {gate.get('name') or ''}".strip(),
+            words(gate.get("status")),
+        )
+        for project, gate in rollup.gates_due(document["projects"], until)
+    ]
+    return ["## Gates due", _table(("Due", "Project", "Gate", "Status"), rows)] if rows else []
+
+
+def _sources(document: Document) -> list[str]:
+    rows = [
+        (
+            each["connection"],
+            each["tool"],
+            "stale" if each.get("stale") else "fresh" if each.get("complete") else "incomplete",
+            instant(each.get("read_at")),
+            each.get("records"),
+            each.get("error") or "",
+        )
+        for each in document["sources"]
+    ]
+    return ["## Sources", _table(("Connection", "Tool", "State", "Last read", "Records", "Remark"), rows)]
+
+
+def _status(name: str) -> str:
+    return f"{COLOUR_SIGNS[name]} {colour_word(name)}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *([_plain(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+_SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]<>|#!~&"})
+
+
+def _plain(value: Any) -> str:
+    """One line that Markdown shows as it is."""
+    shown = "" if value == "" else printable(line(value)).translate(_SPECIAL)
+    return shown.replace("://", "\\://").replace("www.", "www\\.")
