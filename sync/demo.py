@@ -1,6 +1,7 @@
 """The demo: simulated tools on loopback, the whole job against them twice, and the reports of it."""
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from sandbox.city import Size, build
 from sandbox.tools import Sandbox, start
 from sync.engine import Caps, Report, Run
-from sync.program import Program
+from sync.program import Program, Refused
 from sync.reporting import document
 from sync.wiring import policy
 
@@ -20,6 +21,8 @@ REPORTS = (
     ("md", "report.md"),
     ("csv", "csv"),
 )
+
+MARK = ".portico-demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,26 @@ class Shown:
 
 
 def prepare(program: Program, folder: Path, size: Size) -> Sandbox:
-    """Starts the simulated tools over a fresh store in `folder` and points the program at their configuration."""
+    """Starts the simulated tools over a fresh store in `folder` and points the program at their configuration.
+
+    A folder that an earlier demo filled is emptied first; any other folder with files in it is refused.
+    """
+    _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("portico.db*"):
-        old.unlink()
+    (folder / MARK).touch()
     sandbox = start(build(size, program.now().date()), folder)
     program.config = folder / "portico.yaml"
     program.config.write_text(sandbox.configuration(), encoding="utf-8")
     program.environ = {**os.environ, **sandbox.environment}
     return sandbox
+
+
+def _clear(folder: Path) -> None:
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / MARK).exists():
+        raise Refused(f"{folder} is not empty and holds no earlier demo: name another folder with --dir")
+    shutil.rmtree(folder)
 
 
 def once(program: Program, say: Callable[[str], None]) -> Report:
