@@ -90,32 +90,24 @@ def _oauth(connection: HttpTool, auth: Any) -> "AuthBase":
 
 
 def _graph_auth(connection: tools.Planner) -> "AuthBase":
-    from connectors.graph_auth import GraphCredentials, ManagedIdentity  # noqa: PLC0415  (only the tools in use are loaded)
+    from connectors import graph_auth  # noqa: PLC0415  (only the tools in use are loaded)
 
-    auth = connection.auth
-    scope = urlsplit(str(connection.url))._replace(path="/.default", query="").geturl()
+    auth, graph = connection.auth, str(connection.url)
     if isinstance(auth, given.ManagedIdentity):
-        return ManagedIdentity(auth.client_id, resource=scope.removesuffix("/.default"))
-    credential: str | dict[str, str]
+        return graph_auth.with_managed_identity(auth.client_id, graph=graph)
+    ways: dict[str, Any] = {
+        "tenant": connection.tenant_id or "",
+        "authority": str(connection.authority),
+        "graph": graph,
+        "ca_file": _path(connection.ca_file),
+        "proxy": _text(connection.proxy),
+    }
     if isinstance(auth, given.Certificate):
-        credential = {
-            "private_key": auth.private_key.get_secret_value(),
-            "public_certificate": auth.certificate,
-        }
-        credential |= {"passphrase": auth.passphrase.get_secret_value()} if auth.passphrase else {}
-    else:
-        credential = (
-            auth.client_secret.get_secret_value() if isinstance(auth, given.ClientCredentials) else ""
-        )
-    return GraphCredentials(
-        getattr(auth, "client_id", ""),
-        credential,
-        tenant=connection.tenant_id or "",
-        authority=str(connection.authority),
-        scope=scope,
-        ca_file=_path(connection.ca_file),
-        proxy=_text(connection.proxy),
-    )
+        passphrase = auth.passphrase.get_secret_value() if auth.passphrase else None
+        key = auth.private_key.get_secret_value()
+        return graph_auth.with_certificate(auth.client_id, key, auth.certificate, passphrase=passphrase, **ways)
+    secret = auth.client_secret.get_secret_value() if isinstance(auth, given.ClientCredentials) else ""
+    return graph_auth.with_secret(getattr(auth, "client_id", ""), secret, **ways)
 
 
 def _auth(connection: HttpTool) -> "AuthBase | None":

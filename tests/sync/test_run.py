@@ -49,8 +49,8 @@ def body(number: int, **more: str) -> dict[str, Any]:
         "state": "2",
         "start_date": "2026-01-01 05:00:00",
         "end_date": "2026-12-31 05:00:00",
-        "original_start_date": "2026-01-01 05:00:00",
-        "original_end_date": "2026-12-31 05:00:00",
+        "approved_start_date": "2026-01-01 05:00:00",
+        "approved_end_date": "2026-12-31 05:00:00",
         **more,
     }
 
