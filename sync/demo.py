@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.city import Size, build
+from portfolio.store import manual
+from sandbox.city import City, Size, build
 from sandbox.tools import Sandbox, start
 from sync.engine import Caps, Report, Run
 from sync.program import Program, Refused
@@ -78,10 +79,33 @@ def once(program: Program, say: Callable[[str], None]) -> Report:
     return run.report
 
 
-def rehearse(program: Program, folder: Path, say: Callable[[str], None]) -> Shown:
+def _record_decisions(program: Program, city: City) -> None:
+    """The gate decisions that the city's boards took before Portico came, as `portico gates decide` records them."""
+    with program.store() as store, store.transaction() as db:
+        for project in city.projects:
+            for gate in project.gates:
+                if gate.decision and gate.decided_on and gate.decided_by:
+                    manual.decide(
+                        db,
+                        project.key,
+                        gate.key,
+                        gate.decision,
+                        decided_on=gate.decided_on,
+                        by=gate.decided_by.name,
+                        note=None,
+                        conditions=[
+                            {"text": each.text, "due_on": each.due_on.isoformat(), "met_on": None}
+                            for each in gate.conditions
+                        ],
+                        at=program.now(),
+                    )
+
+
+def rehearse(program: Program, folder: Path, city: City, say: Callable[[str], None]) -> Shown:
     """Runs the job twice and writes the reports into `folder`."""
     from reports import formats  # noqa: PLC0415  (loads the formats only when they are written)
 
+    _record_decisions(program, city)
     say("First run: every tool is read, judged and written.")
     first = once(program, say)
     say("Second run: nothing changed, so nothing should be written.")

@@ -105,7 +105,9 @@ def _graph_auth(connection: tools.Planner) -> "AuthBase":
     if isinstance(auth, given.Certificate):
         passphrase = auth.passphrase.get_secret_value() if auth.passphrase else None
         key = auth.private_key.get_secret_value()
-        return graph_auth.with_certificate(auth.client_id, key, auth.certificate, passphrase=passphrase, **ways)
+        return graph_auth.with_certificate(
+            auth.client_id, key, auth.certificate, passphrase=passphrase, **ways
+        )
     secret = auth.client_secret.get_secret_value() if isinstance(auth, given.ClientCredentials) else ""
     return graph_auth.with_secret(getattr(auth, "client_id", ""), secret, **ways)
 

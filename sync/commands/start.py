@@ -36,7 +36,7 @@ def demo(program: Program, *, folder: Path, stay: bool, size: "Size", as_json: b
         program.progress(
             f"Simulated tools run on loopback: {', '.join(sandbox.urls)}. Configuration: {program.config}"
         )
-        shown = rehearsal.rehearse(program, folder.absolute(), program.progress)
+        shown = rehearsal.rehearse(program, folder.absolute(), sandbox.city, program.progress)
         summary = {
             "projects": len(shown.document["projects"]),
             "first": shown.first.counts(),
@@ -131,9 +131,8 @@ def sandbox(
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of portico.yaml instead.")
 def init(folder: Path, *, schema: bool) -> int:
     """Writes a commented portico.yaml to start from; never over an existing one."""
-    from config.template import TEMPLATE  # noqa: PLC0415  (as above)
-
     from config.loading import schema as json_schema  # noqa: PLC0415  (start-up stays fast for --help)
+    from config.template import TEMPLATE  # noqa: PLC0415  (as above)
 
     if schema:
         click.echo(json.dumps(json_schema(), indent=2))

@@ -228,7 +228,7 @@ def test_a_lost_answer_is_unknown_and_heals_without_a_second_write(city: City) -
 
 
 def test_a_bad_value_is_quarantined_with_its_reason_and_nothing_else_is_lost(city: City) -> None:
-    city.tools["snow"].put("id0", body(0, end_date="soon"))
+    city.tools["snow"].put("id0", body(0, approved_end_date="soon"))
     report = city.run()
     with city.store.reading() as db:
         (entry,) = runs.quarantined(db)
