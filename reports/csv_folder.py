@@ -14,7 +14,7 @@ from typing import Any
 from reports.data import Document
 from reports.tables import Column, tables, text
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")  # noqa: RUF001 - wide signs count
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def write(document: Document, folder: Path) -> None:

@@ -185,7 +185,7 @@ def _reason(project: Mapping[str, Any]) -> str:
     status = project["status"]
     value = rollup.colour(project)
     blame = [
-        f"{wording.DIMENSION_WORDS[name]}: {wording.line(status[name].get('because'))}"
+        f"{wording.DIMENSION_WORDS[name]}: {wording.line(status[name].get('because')).rstrip('.')}"
         for name in rollup.DIMENSIONS[1:]
         if value != "green" and (status.get(name) or {}).get("value") == value
     ]

@@ -130,7 +130,9 @@ def run_summary(run: Json, console: Console, *, written: bool) -> None:
 
 def _trouble(connection: Json, console: Console) -> None:
     if connection.get("error"):
-        console.print(_text(f"{connection['connection']}: {line(connection['error'])}", "red"))
+        error = line(connection["error"])
+        named = error.startswith(str(connection["connection"]))
+        console.print(_text(error if named else f"{connection['connection']}: {error}", "red"))
         if connection.get("fix"):
             console.print(_text(f"  Fix: {line(connection['fix'])}"))
 

@@ -624,6 +624,7 @@ def _trend(each: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "as_of": AS_OF - timedelta(days=7 * (7 - week)),
             "overall": now if week >= turned or now == "unknown" else "green",
+            **{name: each["status"][name]["value"] for name in ("schedule", "cost", "scope", "quality")},
             "percent_complete": each["schedule"]["percent_complete"],
         }
         for week in range(8)
