@@ -89,6 +89,16 @@ def test_a_report_that_fails_leaves_the_earlier_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_folder_that_fails_in_its_last_file_keeps_all_earlier_ones(tmp_path: Path) -> None:
+    folder = formats.write(portfolio(), "csv", tmp_path / "out")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    changed = build(replace(sample(), id="another"))
+    broken = {**changed, "quarantine": {"by_connection": ["no row"]}}
+    with pytest.raises(AttributeError):
+        formats.write(broken, "csv", folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
 @pytest.mark.parametrize("name", list(formats.FORMATS))
 def test_the_same_document_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
     digests = set()
