@@ -183,9 +183,8 @@ class Tables:
         return next((row for child in children if (row := self.find(child, id_)) is not None), None)
 
     def select(self, name: str, query: Query) -> list[Row]:
-        """The rows that the query wants, in its order (by sys_id in the end, so that runs repeat)."""
+        """The rows that the query wants, in its order; what it does not order stands as it came."""
         found = [row for row in self.rows(name) if query.matches(partial(self.value, name, row))]
-        found.sort(key=lambda row: row["sys_id"])
         for path, descending in reversed(query.order):
             column = self.column(name, path)
             numeric = column is not None and column.type in ("integer", "decimal")

@@ -31,7 +31,6 @@ STORED_VALUES = {"sysparm_display_value": "false", "sysparm_exclude_reference_li
 _SMALLEST_PAGE = 10
 _SHRINK = 4
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-_LAST_ID = "\uffff"
 _CHECK_URL = "Check that url is the instance's own address."
 _FIX_QUERY = (
     "Check scope for a misspelt field, and that the account may read sys_updated_on and sys_id there."
@@ -130,20 +129,25 @@ class Reader:
                 yield from self._rest_of_second(table, query, fields, place)
                 place = Place(place.at)
             page, hidden = self._page(table, joined(query, *_terms(place)), fields)
-            _check_order(table, page.rows, place)
+            _check_times(table, page.rows, place)
             if not page.rows or page.is_all:
                 place = Place(_at(page.rows[-1])) if page.rows else place
                 yield Step(page.rows, place, last=True, hidden=hidden, server_time=page.server_time)
                 return
             newest = _at(page.rows[-1])
             closed = [row for row in page.rows if _at(row) < newest]
-            place = Place(_at(closed[-1])) if closed else Place(newest, text_of(page.rows[-1]["sys_id"]))
+            if closed:
+                place = Place(_at(closed[-1]))
+            else:
+                _check_ids(table, page.rows, "")
+                place = Place(newest, text_of(page.rows[-1]["sys_id"]))
             yield Step(closed or page.rows, place, last=False, hidden=hidden, server_time=page.server_time)
 
     def _rest_of_second(self, table: str, query: str, fields: Sequence[str], place: Place) -> Iterator[Step]:
         while True:
             page, hidden = self._page(table, joined(query, *_terms(place)), fields)
-            _check_order(table, page.rows, place)
+            _check_times(table, page.rows, place)
+            _check_ids(table, page.rows, place.id or "")
             if page.rows:
                 place = Place(place.at, text_of(page.rows[-1]["sys_id"]))
                 yield Step(page.rows, place, last=False, hidden=hidden, server_time=page.server_time)
@@ -156,40 +160,41 @@ class Reader:
         while True:
             term = f"sys_id>{last}" if last else ""
             page, _ = self._page(table, joined(query, term, "ORDERBYsys_id"), ("sys_id", *fields))
-            for row in page.rows:
-                if text_of(row.get("sys_id")).lower() <= last.lower():
-                    raise ContractBroken(
-                        f"{table} came back out of order or repeated at {last}.", fix=_FIX_QUERY
-                    )
-                last = text_of(row["sys_id"])
-                yield row
+            _check_ids(table, page.rows, last)
+            yield from page.rows
+            last = text_of(page.rows[-1]["sys_id"]) if page.rows else last
             if not page.rows or page.is_all:
                 return
 
     def _page(self, table: str, query: str, fields: Sequence[str]) -> tuple[Rows, bool]:
         """A page, and whether it shows fewer rows than it should.
 
-        An empty page although rows match means that the first ones are all hidden: a wider page gets past
-        them.
+        An empty page although rows match means that the first ones are all hidden: a wide page gets past them.
         """
-        limit = self._limits.get(table, self._page_size)
-        while True:
-            try:
-                page = self.some(table, query, fields, limit)
-            except Cancelled:
-                if limit <= _SMALLEST_PAGE:
-                    raise
-                limit = self._limits[table] = max(_SMALLEST_PAGE, limit // _SHRINK)
-                continue
-            if page.rows or not page.total or limit >= WIDEST_PAGE:
-                break
+        page = self._in_time(table, query, fields)
+        limit = self._limit(table)
+        if not page.rows and page.total:
             limit = WIDEST_PAGE
+            page = self.some(table, query, fields, limit)
         if not page.rows and page.total is not None and page.total > limit:
             raise ContractBroken(
                 f"{page.total} records of {table} match {query!r}; the first {limit} are all hidden.",
                 fix=f"Give the account read rights to {table}, or narrow the scope to what it may read.",
             )
         return page, page.total is not None and len(page.rows) < min(page.total, limit)
+
+    def _in_time(self, table: str, query: str, fields: Sequence[str]) -> Rows:
+        """A page as large as the instance can give in its time."""
+        while True:
+            try:
+                return self.some(table, query, fields, self._limit(table))
+            except Cancelled:
+                if self._limit(table) <= _SMALLEST_PAGE:
+                    raise
+                self._limits[table] = max(_SMALLEST_PAGE, self._limit(table) // _SHRINK)
+
+    def _limit(self, table: str) -> int:
+        return self._limits.get(table, self._page_size)
 
 
 def refusal_of(document: Mapping[str, Any]) -> str:
@@ -220,19 +225,27 @@ def _at(row: Row) -> str:
     return text_of(row.get("sys_updated_on"))
 
 
-def _check_order(table: str, rows: Sequence[Row], place: Place) -> None:
+def _check_times(table: str, rows: Sequence[Row], place: Place) -> None:
     """Fails closed: what the instance drops from a query, it drops without a word."""
-    before = (place.at, (place.id or _LAST_ID).lower())
+    before = place.at
     for row in rows:
-        here = (_at(row), text_of(row.get("sys_id")).lower())
-        if not _STAMP.fullmatch(here[0]):
-            raise ContractBroken(f"{table} gave {here[0]!r} as sys_updated_on.", fix=_FIX_QUERY)
-        if here <= before or (place.id is not None and here[0] != place.at):
+        at = _at(row)
+        if not _STAMP.fullmatch(at):
+            raise ContractBroken(f"{table} gave {at!r} as sys_updated_on.", fix=_FIX_QUERY)
+        asked = at > place.at if place.id is None else at == place.at
+        if not asked or at < before:
             raise ContractBroken(
-                f"{table} gave record {here[1]} of {here[0]} where records after {before[0]} were asked for.",
-                fix=_FIX_QUERY,
+                f"{table} gave a record of {at} where records after {before} were asked for.", fix=_FIX_QUERY
             )
-        before = here
+        before = at
+
+
+def _check_ids(table: str, rows: Sequence[Row], after: str) -> None:
+    for row in rows:
+        id_ = text_of(row.get("sys_id"))
+        if id_.lower() <= after.lower():
+            raise ContractBroken(f"{table} came back out of order or repeated at {after}.", fix=_FIX_QUERY)
+        after = id_
 
 
 def _document(table: str, answer: Answer) -> Mapping[str, Any]:

@@ -263,6 +263,61 @@ class TestReading:
         with pytest.raises(ContractBroken):
             _ids(connector, snow.stream)
 
+    @pytest.mark.parametrize("dropped", ["sys_updated_on>", "ORDERBY"])
+    def test_a_delta_that_is_not_kept_to_is_noticed(
+        self, snow: ServiceNowHarness, connector: ServiceNow, dropped: str
+    ) -> None:
+        for second in (3, 5, 1, 4, 2):
+            snow.load(second, at=f"2026-01-05 09:00:0{second}")
+        cursor = _last(connector, snow.stream).cursor
+        snow.load(7, at="2026-01-05 09:00:07")
+        snow.load(6, at="2026-01-05 09:00:06")
+        snow.tool.drops = lambda term: term.startswith(dropped)
+        with pytest.raises(ContractBroken):
+            _ids(connector, snow.stream, cursor)
+
+    def test_the_last_second_given_again_is_noticed(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        snow.load(1, at="2026-01-05 09:00:00")
+        cursor = _last(connector, snow.stream).cursor
+        snow.tool.drops = lambda term: term.startswith("sys_updated_on>")
+        with pytest.raises(ContractBroken):
+            _ids(connector, snow.stream, cursor)
+
+    def test_ids_out_of_order_inside_a_second_are_noticed(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        for digit in "dbca":
+            snow.load(0, at="2026-01-05 09:00:00", sys_id=digit * 32)
+        assert len(_ids(connector, snow.stream)) == 4
+        snow.tool.drops = lambda term: term == "ORDERBYsys_id"
+        with pytest.raises(ContractBroken):
+            _ids(connector, snow.stream)
+
+    def test_a_census_that_starts_over_is_noticed(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        snow.add(7)
+        snow.tool.drops = lambda term: term.startswith("sys_id>")
+        with pytest.raises(ContractBroken):
+            connector.census(snow.stream)
+
+    def test_times_in_another_shape_are_refused(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+        snow.load(1, at="2026-01-05T09:00:00Z")
+        with pytest.raises(ContractBroken, match="sys_updated_on"):
+            _ids(connector, snow.stream)
+
+    def test_more_hidden_rows_than_a_page_can_hold_stop_the_read(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        hidden = [snow.load(number, at="2026-01-05 09:00:00") for number in range(10_001)]
+        snow.load(10_001, at="2026-01-05 09:00:01")
+        snow.tool.rights.hidden.update(hidden)
+        with pytest.raises(ContractBroken, match="hidden") as caught:
+            _ids(connector, snow.stream)
+        assert "read rights" in caught.value.fix
+
     def test_a_full_stream_starts_over(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         snow.load(1, at="2026-01-05 09:00:00")
         stream = replace(snow.stream, full=True)
