@@ -296,8 +296,13 @@ def _add_cloud(app: Flask, site: Site) -> None:
             return _error(400, f"The maximum number of issues is {_BULK}.")
         found = {issue.id: issue for each in asked if (issue := site.find(str(each))) and not site.anonymous}
         fields = set(body.get("fields") or ["*navigable"])
-        shown = [_shown(site, found[id_], fields) for id_ in sorted(found)]
-        return jsonify({"issues": shown, "issueErrors": [], "expand": ""})
+        shown = [_shown(site, found[id_], fields) for id_ in sorted(found) if id_ not in site.unreadable]
+        errors = [
+            {"id": str(id_), "errorMessage": site.unreadable[id_]}
+            for id_ in sorted(found)
+            if id_ in site.unreadable
+        ]
+        return jsonify({"issues": shown, "issueErrors": errors, "expand": ""})
 
     @app.get("/rest/api/<version>/project/search")
     def projects() -> Answer:
@@ -366,6 +371,8 @@ def _token_page(site: Site, asked: Mapping[str, Any]) -> Answer:
         "issues": [_shown(site, each, fields) for each in page],
         "isLast": start + size >= len(found),
     }
+    if site.warnings:
+        answer["warnings"] = site.warnings
     if not answer["isLast"]:
         token = json.dumps(_position(site, page[-1]))
         answer["nextPageToken"] = base64.b64encode(token.encode()).decode()

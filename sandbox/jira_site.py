@@ -99,6 +99,8 @@ class Site:
     anonymous: bool = False
     repeating: bool = False
     withheld: int = 0
+    warnings: list[str] = field(default_factory=list)
+    unreadable: dict[int, str] = field(default_factory=dict)
     off_screen: set[tuple[str, str]] = field(default_factory=set)
     no_edit: set[str] = field(default_factory=set)
     ignored: set[str] = field(default_factory=set)

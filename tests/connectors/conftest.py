@@ -1,0 +1,35 @@
+"""Fixtures of the Jira tests: a Cloud site, a Data Center site, each of them in turn, and the small city's Jira."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.connectors.jira_served import InTheCity, Served
+
+
+@pytest.fixture
+def cloud() -> Iterator[Served]:
+    served = Served("cloud")
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def datacenter() -> Iterator[Served]:
+    served = Served("datacenter")
+    yield served
+    served.stop()
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def either(request: pytest.FixtureRequest) -> Served:
+    served = request.getfixturevalue(request.param)
+    assert isinstance(served, Served)
+    return served
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def city(request: pytest.FixtureRequest) -> Iterator[InTheCity]:
+    found = InTheCity(request.param)
+    yield found
+    found.stop()
