@@ -88,7 +88,9 @@ def _read(path: Path) -> Document:
     try:
         return yaml_text.parse(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        fault = Fault((), "no such file", "an existing file (portico init makes one)", 1)
+        fault = Fault(
+            (), f"no such file {path}", "an existing file (`portico init` makes one; -c names another)", 1
+        )
     except (OSError, UnicodeDecodeError) as error:
         fault = Fault((), f"a file that cannot be read ({type(error).__name__})", "a readable UTF-8 file", 1)
     return Document(faults=[fault])
@@ -126,7 +128,13 @@ def _resolve(data: Any, loc: Loc, run: _Resolving) -> Any:
     try:
         value, certain = secrets.resolve(data, run.environ, run.base)
     except secrets.UnresolvedError as error:
-        run.faults.append(Fault(loc, str(error), "a reference that leads to a value"))
+        run.faults.append(
+            Fault(
+                loc,
+                str(error),
+                "a reference with a value behind it (set it where portico is started, or correct the name)",
+            )
+        )
         return data
     password = secrets.url_password(value)
     certain += [value] if secret else []

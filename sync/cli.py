@@ -52,37 +52,49 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The short list of `--help`, without importing a single command."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(SUMMARIES.items()))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
 
 
-SUMMARIES = {
-    "demo": "the whole job against simulated tools, twice",
-    "sandbox": "only the simulated tools",
-    "init": "write a commented portico.yaml",
-    "check": "prove configuration, credentials and write targets",
-    "fields": "a tool's fields and what is mapped to them",
-    "pull": "read changes into the store",
-    "assess": "recompute status, metrics and gates",
-    "plan": "show the writes that apply would make",
-    "apply": "make the planned writes",
-    "sync": "pull, assess, plan and apply as one run",
-    "report": "write a report",
-    "explain": "rule, inputs and sources behind a status",
-    "history": "what changed, when, in which tool",
-    "gates": "gate status; record a decision",
-    "actions": "corrective actions",
-    "narrative": "tell a project's story",
-    "override": "a reasoned, expiring colour",
-    "rebaseline": "approve a new baseline",
-    "links": "which records belong to which project",
-    "quarantine": "records and writes that were refused",
-    "status": "runs, freshness, pending writes, alarms",
-    "audit": "export or verify the audit log",
-    "export": "the whole portfolio in open formats",
-    "db": "upgrade or check the store's schema",
-    "serve": "scheduler, portal and health in one process",
+SECTIONS = {
+    "To begin": {
+        "demo": "the whole job against simulated tools, twice",
+        "sandbox": "only the simulated tools, to rehearse against",
+        "init": "write a commented portico.yaml",
+        "check": "prove configuration, accounts and fields to write",
+        "fields": "the fields of a tool and what is mapped to them",
+    },
+    "The main job": {
+        "sync": "pull, assess, plan and apply as one run",
+        "pull": "read changes into the store",
+        "assess": "work out status, figures and gates anew",
+        "plan": "show the writes that apply would make",
+        "apply": "make the planned writes",
+        "serve": "run on schedule, show the newest report on loopback",
+    },
+    "To read": {
+        "report": "write a report",
+        "explain": "why a status or figure is what it is",
+        "history": "what changed, when, in which tool",
+        "status": "how fresh each tool is, runs, alarms",
+        "links": "which records belong to which project",
+    },
+    "To decide": {
+        "gates": "gate status; record a decision",
+        "actions": "corrective actions",
+        "narrative": "tell the story of a project",
+        "override": "set a colour by hand, with reason and end",
+        "rebaseline": "approve a new baseline",
+    },
+    "To keep in order": {
+        "quarantine": "records and writes that were refused",
+        "audit": "export or verify the audit log",
+        "export": "take the whole portfolio out in open formats",
+        "db": "upgrade or check the store",
+    },
 }
+"""What `--help` says of each command, by what one wants to do."""
 
 
 class Instant(click.ParamType[datetime]):
@@ -109,13 +121,21 @@ class Instant(click.ParamType[datetime]):
     envvar="PORTICO_CONFIG",
     default=Path("portico.yaml"),
     show_default=True,
-    help="The configuration file ($PORTICO_CONFIG).",
+    help="The configuration file; $PORTICO_CONFIG names another default.",
 )
-@click.option("--now", "fixed_now", type=Instant(), help="An instant to judge at, for rehearsal.")
-@click.option("-v", "--verbose", count=True, help="More log lines; twice for every request.")
-@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--no-color", is_flag=True, help="No colours.")
+@click.option(
+    "--now", "fixed_now", type=Instant(), help="Judge as if it were this instant (ISO 8601), for rehearsal."
+)
+@click.option("-v", "--verbose", count=True, help="More log lines; -vv for every request.")
+@click.option("-q", "--quiet", is_flag=True, help="Log errors only.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of log lines, which go to stderr.",
+)
+@click.option("--no-color", is_flag=True, help="Print without colours.")
 @click.version_option(package_name="portico", prog_name="portico")
 @click.pass_context
 def cli(
@@ -128,7 +148,10 @@ def cli(
     log_format: str,
     no_color: bool,
 ) -> None:
-    """Portico joins a city's project tools into one portfolio and writes its standing back into them."""
+    """Joins a city's project tools into one portfolio and writes its standing back into them.
+
+    New here? `portico demo` shows it on invented data. `portico init`, then `portico check` connect your own tools.
+    """
     program = ctx.ensure_object(Program)
     program.config, program.fixed_now, program.color = config, fixed_now, not no_color
     start_logging(program, -1 if quiet else verbose, log_format)

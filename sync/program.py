@@ -137,6 +137,10 @@ def report_error(program: Program | None, error: Exception) -> int:
     redact = program.redact if program else str
     if isinstance(error, ConfigurationError):
         click.echo(str(error), err=True)
+        click.echo(
+            "Nothing was touched. `portico init --schema` and the configuration reference tell what is accepted.",
+            err=True,
+        )
         return USAGE
     if isinstance(error, StoreError):
         click.echo(redact(f"Error: {error}"), err=True)

@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.portal import home_page, project_page
-
 from portfolio.store.database import StoreError, newest_revision, revision
-from reports import formats
+from reports import formats, portal
+from reports.html import content_security_policy
 from sync.engine import Caps, Run
 from sync.program import Program
 from sync.reporting import NoSnapshot, document
@@ -136,6 +135,7 @@ def create_app(service: Service) -> "Flask":
     @app.after_request
     def secure(response: Response) -> Response:
         response.headers.update(HEADERS)
+        response.headers["Content-Security-Policy"] = f"{content_security_policy()}; frame-ancestors 'none'"
         return response
 
     @app.errorhandler(NoSnapshot)
@@ -144,14 +144,14 @@ def create_app(service: Service) -> "Flask":
 
     @app.get("/")
     def home() -> Response:
-        return Response(home_page(newest()), mimetype="text/html")
+        return Response(portal.report(newest()), mimetype="text/html")
 
     @app.get("/projects/<path:key>")
     def one(key: str) -> Response:
         built = newest()
         if not any(each["key"] == key for each in built["projects"]):
             return Response(f"no project {key}\n", status=404, mimetype="text/plain")
-        return Response(project_page(built, key), mimetype="text/html")
+        return Response(portal.project(built, key), mimetype="text/html")
 
     @app.get("/api/v1/report")
     def report() -> Response:

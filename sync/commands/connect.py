@@ -28,8 +28,17 @@ def check(program: Program, connection: tuple[str, ...], *, as_json: bool) -> in
             )
             if each["fix"]:
                 click.echo(program.redact(f"        fix: {each['fix']}"))
-        click.echo("every check passed" if ok else "something is wrong; each fix stands beneath its finding")
+        click.echo(_summary(findings, program, ok=ok))
     return DONE if ok else FINDINGS
+
+
+def _summary(findings: list[dict[str, str]], program: Program, *, ok: bool) -> str:
+    if not program.settings.connections:
+        return f"{program.config} can be used, but has no connection yet: describe one under `connections`"
+    if ok:
+        return "every check passed"
+    wrong = sum(each["severity"] == "error" for each in findings)
+    return f"{wrong} of the checks failed; what to do stands beneath each error"
 
 
 @click.command()

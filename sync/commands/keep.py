@@ -95,7 +95,7 @@ def retry(program: Program, numbers: tuple[int, ...]) -> int:
 
 @quarantine.command("drop")
 @click.argument("number", type=int)
-@click.option("--why", required=True)
+@click.option("--why", required=True, help="The reason, kept in the audit log.")
 @click.pass_obj
 def drop(program: Program, number: int, *, why: str) -> int:
     """Drops an entry with the reason; it returns if the value changes and is bad again."""
@@ -118,7 +118,13 @@ def audit() -> None:
 
 
 @audit.command("export")
-@click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-")
+@click.option(
+    "-o",
+    "--output",
+    type=click.File("w", encoding="utf-8"),
+    default="-",
+    help="The file to write; without it the log goes to stdout.",
+)
 @click.pass_obj
 def export_audit(program: Program, *, output: Any) -> int:
     """Writes the log as JSON Lines, oldest first."""

@@ -34,11 +34,20 @@ def project_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True)
-@click.option("--audience", help="internal or public.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="html",
+    show_default=True,
+    help="What to write; json is the report document.",
+)
+@click.option("--audience", help="internal (all) or public (no money, people or reasons).")
 @click.option("--department", help="Only this department's projects.")
 @click.option("--project", help="Only this project.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (a folder for csv).")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The file to write (for csv: a folder)."
+)
 @click.pass_obj
 def report(
     program: Program,
@@ -64,7 +73,9 @@ def report(
         raise Refused(str(error)) from error
     if output is None:
         if form != "json":
-            raise Refused(f"-o is needed for {form}: the file to write")
+            raise Refused(
+                f"name the {'folder' if form == 'csv' else 'file'} to write: -o report{'' if form == 'csv' else f'.{form}'}"
+            )
         program.print_json(document)
         return DONE
     try:

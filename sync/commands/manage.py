@@ -48,7 +48,7 @@ def record(
     with program.store() as store, store.transaction() as db:
         names = links.registry(db, *declared_projects(program.settings))
         if project not in names.projects:
-            raise Refused(f"no project {project!r}; `portico gates` lists them")
+            raise Refused(f"no project {project!r}; `portico links` lists them")
         detail = act(db, now)
         audit.record(db, at=now, run_id="", who=by, what=what, subject=project, detail=detail)
 
@@ -197,8 +197,8 @@ def show_actions(program: Program, *, as_json: bool) -> int:
 @actions.command("add")
 @click.argument("project")
 @click.argument("text")
-@click.option("--owner", required=True)
-@click.option("--due", required=True, type=Day())
+@click.option("--owner", required=True, help="Who has to act.")
+@click.option("--due", required=True, type=Day(), help="By when, as YYYY-MM-DD.")
 @click.pass_obj
 def add(program: Program, project: str, text: str, *, owner: str, due: date) -> int:
     """Opens a corrective action."""
@@ -219,7 +219,7 @@ def add(program: Program, project: str, text: str, *, owner: str, due: date) -> 
 
 @actions.command("close")
 @click.argument("number", type=int)
-@click.option("--outcome", required=True)
+@click.option("--outcome", required=True, help="What came of it.")
 @click.pass_obj
 def close(program: Program, number: int, *, outcome: str) -> int:
     """Closes an action with its outcome."""
@@ -243,8 +243,8 @@ def close(program: Program, number: int, *, outcome: str) -> int:
 
 @click.command()
 @click.argument("project")
-@click.option("--text", required=True)
-@click.option("--by", required=True)
+@click.option("--text", required=True, help="The story, as it shall stand in the reports.")
+@click.option("--by", required=True, help="Who tells it.")
 @click.pass_obj
 def narrative(program: Program, project: str, *, text: str, by: str) -> int:
     """Adds to a project's story; the newest stands in the reports."""
@@ -262,9 +262,9 @@ def narrative(program: Program, project: str, *, text: str, by: str) -> int:
 @click.argument("project")
 @click.argument("dimension", type=click.Choice(["overall", *DIMENSIONS]))
 @click.argument("value", type=click.Choice(COLOURS))
-@click.option("--why", required=True)
-@click.option("--until", required=True, type=Day())
-@click.option("--by", required=True)
+@click.option("--why", required=True, help="The reason; it is shown beside the colour.")
+@click.option("--until", required=True, type=Day(), help="The last day on which it holds, as YYYY-MM-DD.")
+@click.option("--by", required=True, help="Who decided.")
 @click.pass_obj
 def override(
     program: Program, project: str, dimension: str, value: str, *, why: str, until: date, by: str
@@ -273,6 +273,8 @@ def override(
     from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
 
     def act(db: Any, now: datetime) -> dict[str, Any]:
+        if until < now.astimezone(program.settings.portfolio.zone).date():
+            raise Refused(f"--until {until} is over already: name the last day on which {value} holds")
         manual.set_override(db, project, dimension, value, why=why, by=by, until=until, at=now)
         return {"dimension": dimension, "value": value, "why": why, "until": until}
 
@@ -282,8 +284,8 @@ def override(
 
 @click.command()
 @click.argument("project")
-@click.option("--by", required=True)
-@click.option("--why", required=True)
+@click.option("--by", required=True, help="Who approved it.")
+@click.option("--why", required=True, help="The reason; it is shown with the new baseline.")
 @click.pass_obj
 def rebaseline(program: Program, project: str, *, by: str, why: str) -> int:
     """Approves the project's current plan as its new baseline; the old one is kept."""

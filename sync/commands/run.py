@@ -33,12 +33,18 @@ class Share(click.ParamType[Decimal]):
 def caps_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a run's brakes."""
     for option in (
-        click.option("--approve", is_flag=True, help="Accept what a brake holds."),
         click.option(
-            "--max-share", type=Share(), help="The largest share of written records that may change."
+            "--approve", is_flag=True, help="Let through what a brake holds, after you looked at it."
         ),
         click.option(
-            "--max-changes", type=click.IntRange(min=0), help="The most records that may be written."
+            "--max-share",
+            type=Share(),
+            help="The largest share (0 to 1) of the written records that may change.",
+        ),
+        click.option(
+            "--max-changes",
+            type=click.IntRange(min=0),
+            help="The most records that may be written in this run.",
         ),
     ):
         command = option(command)
@@ -57,7 +63,8 @@ def known(program: Program, names: Sequence[str]) -> list[str]:
     connections = program.settings.connections
     for name in names:
         if name not in connections:
-            raise Refused(f"no connection {name!r}; there are: {', '.join(connections)}")
+            there = f"there are: {', '.join(connections)}" if connections else "there is none yet"
+            raise Refused(f"no connection {name!r} in {program.config}; {there}")
     return list(names or connections)
 
 
@@ -153,7 +160,10 @@ def plan(program: Program, *, as_json: bool) -> int:
     else:
         from reports.terminal import plan_table  # noqa: PLC0415  (only for people)
 
-        plan_table(as_document(made, run.report.held), program.console())
+        if made.changes or made.refused or not run.report.unread:
+            plan_table(as_document(made, run.report.held), program.console())
+        if run.report.unread:
+            click.echo(f"Not compared, for they could not be read: {', '.join(sorted(run.report.unread))}")
     return exit_code(run.report)
 
 

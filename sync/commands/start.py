@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from sandbox.city import Size
 
 SIZES = ("small", "city", "large")
+size_option = click.option(
+    "--size",
+    type=click.Choice(SIZES),
+    default="small",
+    show_default=True,
+    help="12, 180 or 1,000 projects.",
+)
 
 
 @click.command()
@@ -22,9 +29,10 @@ SIZES = ("small", "city", "large")
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
+    help="The folder for store and reports; it is made where it is missing.",
 )
-@click.option("--serve", "stay", is_flag=True, help="Stay up with the portal afterwards.")
-@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
+@click.option("--serve", "stay", is_flag=True, help="Stay up with the portal on port 8080 afterwards.")
+@size_option
 @json_option
 @click.pass_obj
 def demo(program: Program, *, folder: Path, stay: bool, size: "Size", as_json: bool) -> int:
@@ -75,14 +83,16 @@ def _tell(program: Program, document: dict[str, Any], summary: dict[str, Any]) -
 
 
 @click.command()
-@click.option("--port-base", type=int, help="The first of the ports to use (default: free ones).")
+@click.option("--port-base", type=int, help="The first of the ports to use; free ones are taken without it.")
 @click.option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Keep what was written to the tools here.",
+    help="The file that keeps what was written to the tools, when they are stopped.",
 )
 @click.option(
-    "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Faults to inject."
+    "--faults",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A YAML file of faults to inject (see the tutorial).",
 )
 @click.option(
     "--dir",
@@ -90,8 +100,9 @@ def _tell(program: Program, document: dict[str, Any], summary: dict[str, Any]) -
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("sandbox-files"),
     show_default=True,
+    help="The folder for portico.yaml and the finance files.",
 )
-@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
+@size_option
 @click.pass_obj
 def sandbox(
     program: Program,
@@ -128,7 +139,9 @@ def sandbox(
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of portico.yaml instead.")
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON Schema of portico.yaml, for editors; write nothing."
+)
 def init(folder: Path, *, schema: bool) -> int:
     """Writes a commented portico.yaml to start from; never over an existing one."""
     from config.loading import schema as json_schema  # noqa: PLC0415  (start-up stays fast for --help)
@@ -139,10 +152,10 @@ def init(folder: Path, *, schema: bool) -> int:
         return DONE
     path = folder / "portico.yaml"
     if path.exists():
-        raise Refused(f"{path} exists and is left as it is")
+        raise Refused(f"{path} exists and is left as it is; name another folder: portico init FOLDER")
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(TEMPLATE, encoding="utf-8")
-    click.echo(f"{path} is written. Fill in a connection, then run `portico check`.")
+    click.echo(f"{path} is written. Describe a tool under `connections`, then run `portico check`.")
     return DONE
 
 
@@ -178,7 +191,9 @@ def check(program: Program) -> int:
 
 
 @click.command()
-@click.option("--port", type=int, default=8080, show_default=True)
+@click.option(
+    "--port", type=int, default=8080, show_default=True, help="The port on loopback; 0 takes a free one."
+)
 @click.pass_obj
 def serve(program: Program, *, port: int) -> int:
     """Runs the schedule and shows the newest report on loopback, until SIGTERM."""
