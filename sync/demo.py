@@ -1,6 +1,5 @@
 """The demo: simulated tools on loopback, the whole job against them twice, and the reports of it."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,9 +45,20 @@ def prepare(program: Program, folder: Path, size: Size) -> Sandbox:
     (folder / MARK).touch()
     sandbox = start(build(size, program.now().date()), folder)
     program.config = folder / "portico.yaml"
-    program.config.write_text(sandbox.configuration(), encoding="utf-8")
-    program.environ = {**os.environ, **sandbox.environment}
+    program.config.write_text(_with_files(sandbox, folder / "secrets"), encoding="utf-8")
     return sandbox
+
+
+def _with_files(sandbox: Sandbox, folder: Path) -> str:
+    """The sandbox's configuration with its secrets in files, so that later commands need no environment."""
+    folder.mkdir(mode=0o700)
+    text = sandbox.configuration()
+    for name, value in sandbox.environment.items():
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(value, encoding="utf-8")
+        text = text.replace(f"${{{name}}}", f"${{file:secrets/{name}}}")
+    return text
 
 
 def _clear(folder: Path) -> None:

@@ -140,7 +140,7 @@ def create_app(service: Service) -> "Flask":
 
     @app.errorhandler(NoSnapshot)
     def nothing_yet(error: NoSnapshot) -> tuple[Response, int]:
-        return Response(f"{error}\n", mimetype="text/plain"), 503
+        return Response(portal.message("Nothing to show yet", str(error)), mimetype="text/html"), 503
 
     @app.get("/")
     def home() -> Response:
@@ -150,7 +150,7 @@ def create_app(service: Service) -> "Flask":
     def one(key: str) -> Response:
         built = newest()
         if not any(each["key"] == key for each in built["projects"]):
-            return Response(f"no project {key}\n", status=404, mimetype="text/plain")
+            return Response(portal.message("No such project", key), status=404, mimetype="text/html")
         return Response(portal.project(built, key), mimetype="text/html")
 
     @app.get("/api/v1/report")
