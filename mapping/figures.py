@@ -20,6 +20,8 @@ _PLACES = {
     "eac": 2,
 }
 UNKNOWN = "unknown"
+PLANNER_PERCENT = "percentComplete"
+"""Planner's own percentage of a task: whole numbers 0 to 100 (Graph plannerTask)."""
 TEXT_LIMIT = 255
 """The shortest limit of the text fields in use (a Jira text field); longer texts are cut with an ellipsis."""
 
@@ -42,7 +44,7 @@ def encode(figure: str, value: Figure, target: FieldTarget) -> Plain:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal | int):
-        return rounded(figure, Decimal(value))
+        return rounded(figure, Decimal(value) * (100 if target.field == PLANNER_PERCENT else 1), target.field)
     if target.categories is not None:
         return target.categories.get(_word(value, target))
     if value in target.values or _word(value, target) in target.values:
@@ -50,9 +52,10 @@ def encode(figure: str, value: Figure, target: FieldTarget) -> Plain:
     return cut(value, DESCRIPTION_LIMIT if target.field == "details.description" else TEXT_LIMIT)
 
 
-def rounded(figure: str, value: Decimal) -> Decimal:
+def rounded(figure: str, value: Decimal, field: str | None = None) -> Decimal:
     """A number with the fixed places of its figure, so that the same figure is always the same text."""
-    return value.quantize(Decimal(1).scaleb(-_PLACES.get(figure, 2)), ROUND_HALF_UP) + Decimal(0)
+    places = 0 if field == PLANNER_PERCENT else _PLACES.get(figure, 2)
+    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + Decimal(0)
 
 
 def cut(text: str, limit: int) -> str:

@@ -203,6 +203,8 @@ class Facts:
     finish_baseline: date | None = None
     start_actual: date | None = None
     finish_actual: date | None = None
+    finish_original: date | None = None
+    """The baseline finish before a re-baseline was approved here; None where there was none."""
     finish_forecast: date | None = None
     percent_complete: Decimal | None = None
     budget_codes: tuple[str, ...] = ()

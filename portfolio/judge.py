@@ -257,6 +257,8 @@ def ledger_figures(
 
 
 def _original_finish(facts: Facts) -> date | None:
+    if facts.finish_original is not None:
+        return facts.finish_original
     plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
     return plans[0].days[-1] if len(plans) > 1 else None
 

@@ -8,7 +8,9 @@ text is str, `day` is date, `instant` is an aware UTC datetime, `money` and `sha
 from dataclasses import dataclass
 from typing import Any, Literal
 
-FieldType = Literal["text", "day", "instant", "money", "share", "number", "integer", "flag", "texts", "document"]
+FieldType = Literal[
+    "text", "day", "instant", "money", "share", "number", "integer", "flag", "texts", "document"
+]
 Row = dict[str, Any]
 
 
@@ -55,109 +57,154 @@ DECISIONS = ("approved", "approved_with_conditions", "rejected", "deferred", "wa
 GATE_STATUSES = ("not_started", "in_progress", "ready", *DECISIONS, "overdue")
 
 _DECLARED = (
-    Entity("project", (
-        *_fields("text", "key name description department program sponsor manager"),
-        _choice("state", " ".join(PROJECT_STATES)),
-        *_fields("text", "stage priority tier declared_status"),
-        *_fields("day", "start_planned finish_planned start_baseline finish_baseline"
-                        " start_actual finish_actual finish_forecast"),
-        Field("percent_complete", "share"),
-        Field("budget_codes", "texts"),
-        Field("sources", "document"),
-    )),
-    Entity("work_item", (
-        *_fields("text", "project_key type title status"),
-        _choice("status_category", " ".join(WORK_CATEGORIES)),
-        *_fields("text", "assignee reporter priority"),
-        *_fields("instant", "created_at started_at"),
-        Field("due_on", "day"),
-        Field("done_at", "instant"),
-        *_fields("number", "estimate_points estimate_hours spent_hours"),
-        Field("percent_complete", "share"),
-        Field("parent_id", "text"),
-        Field("blocked", "flag"),
-        Field("blocked_reason", "text"),
-        Field("labels", "texts"),
-    )),
-    Entity("baseline", (
-        *_fields("text", "project_key name"),
-        *_fields("day", "set_on day"),
-        Field("planned_value", "money"),
-        Field("currency", "text"),
-    )),
-    Entity("milestone", (
-        *_fields("text", "project_key name"),
-        *_fields("day", "baseline_on planned_on forecast_on achieved_on"),
-    )),
-    Entity("ticket", (
-        *_fields("text", "project_key number"),
-        _choice("type", "incident service_request demand change problem"),
-        *_fields("text", "title priority impact urgency state"),
-        _choice("state_category", " ".join(TICKET_CATEGORIES)),
-        *_fields("instant", "opened_at resolved_at closed_at due_at"),
-        Field("breached", "flag"),
-        *_fields("text", "escalation assignment_group assignee service"),
-    )),
-    Entity("outage", (
-        Field("project_keys", "texts"),
-        Field("service", "text"),
-        _choice("type", "outage degradation planned"),
-        *_fields("instant", "began_at ended_at"),
-        Field("cause", "text"),
-    )),
-    Entity("risk", (
-        Field("project_key", "text"),
-        _choice("type", "risk issue decision action change"),
-        *_fields("text", "title probability impact"),
-        Field("score", "number"),
-        *_fields("text", "state owner"),
-        Field("due_on", "day"),
-    )),
-    Entity("deliverable", (
-        *_fields("text", "project_key type title"),
-        _choice("state", "missing draft submitted approved rejected expired"),
-        *_fields("text", "version approved_by"),
-        Field("approved_at", "instant"),
-        Field("content_hash", "text"),
-    )),
-    Entity("budget_line", (
-        *_fields("text", "project_key budget_code fund department cost_center account"),
-        Field("fiscal_year", "integer"),
-        *_fields("text", "period currency"),
-        *_fields("money", "original_budget revised_budget pre_encumbered encumbered actual forecast"),
-        Field("posted_on", "day"),
-    )),
-    Entity("allocation", (
-        *_fields("text", "project_key person role month"),
-        *_fields("number", "capacity_hours planned_hours actual_hours"),
-    )),
-    Entity("status_report", (
-        Field("project_key", "text"),
-        Field("reported_on", "day"),
-        *_fields("text", "by overall schedule cost scope quality text"),
-    )),
-    Entity("gate", (
-        *_fields("text", "project_key gate"),
-        Field("position", "integer"),
-        _choice("status", " ".join(GATE_STATUSES)),
-        *_fields("day", "due_on decided_on"),
-        *_fields("text", "decided_by note"),
-        *_fields("document", "conditions criteria"),
-    )),
-    Entity("action", (
-        Field("project_key", "text"),
-        _choice("type", "corrective_action obligation condition"),
-        *_fields("text", "title owner"),
-        Field("due_on", "day"),
-        *_fields("text", "state outcome opened_because"),
-    )),
-    Entity("metric", (
-        *_fields("text", "project_key name"),
-        Field("value", "number"),
-        Field("unit", "text"),
-        Field("as_of", "day"),
-        *_fields("text", "snapshot_id because"),
-    )),
+    Entity(
+        "project",
+        (
+            *_fields("text", "key name description department program sponsor manager"),
+            _choice("state", " ".join(PROJECT_STATES)),
+            *_fields("text", "stage priority tier declared_status"),
+            *_fields(
+                "day",
+                "start_planned finish_planned start_baseline finish_baseline"
+                " start_actual finish_actual finish_forecast",
+            ),
+            Field("percent_complete", "share"),
+            Field("budget_codes", "texts"),
+            Field("sources", "document"),
+        ),
+    ),
+    Entity(
+        "work_item",
+        (
+            *_fields("text", "project_key type title status"),
+            _choice("status_category", " ".join(WORK_CATEGORIES)),
+            *_fields("text", "assignee reporter priority"),
+            *_fields("instant", "created_at started_at"),
+            Field("due_on", "day"),
+            Field("done_at", "instant"),
+            *_fields("number", "estimate_points estimate_hours spent_hours"),
+            Field("percent_complete", "share"),
+            Field("parent_id", "text"),
+            Field("blocked", "flag"),
+            Field("blocked_reason", "text"),
+            Field("labels", "texts"),
+        ),
+    ),
+    Entity(
+        "baseline",
+        (
+            *_fields("text", "project_key name"),
+            *_fields("day", "set_on day"),
+            Field("planned_value", "money"),
+            Field("currency", "text"),
+        ),
+    ),
+    Entity(
+        "milestone",
+        (
+            *_fields("text", "project_key name"),
+            *_fields("day", "baseline_on planned_on forecast_on achieved_on"),
+        ),
+    ),
+    Entity(
+        "ticket",
+        (
+            *_fields("text", "project_key number"),
+            _choice("type", "incident service_request demand change problem"),
+            *_fields("text", "title priority impact urgency state"),
+            _choice("state_category", " ".join(TICKET_CATEGORIES)),
+            *_fields("instant", "opened_at resolved_at closed_at due_at"),
+            Field("breached", "flag"),
+            *_fields("text", "escalation assignment_group assignee service"),
+        ),
+    ),
+    Entity(
+        "outage",
+        (
+            Field("project_keys", "texts"),
+            Field("service", "text"),
+            _choice("type", "outage degradation planned"),
+            *_fields("instant", "began_at ended_at"),
+            Field("cause", "text"),
+        ),
+    ),
+    Entity(
+        "risk",
+        (
+            Field("project_key", "text"),
+            _choice("type", "risk issue decision action change"),
+            *_fields("text", "title probability impact"),
+            Field("score", "number"),
+            *_fields("text", "state owner"),
+            Field("due_on", "day"),
+        ),
+    ),
+    Entity(
+        "deliverable",
+        (
+            *_fields("text", "project_key type title"),
+            _choice("state", "missing draft submitted approved rejected expired"),
+            *_fields("text", "version approved_by"),
+            Field("approved_at", "instant"),
+            Field("content_hash", "text"),
+        ),
+    ),
+    Entity(
+        "budget_line",
+        (
+            *_fields("text", "project_key budget_code fund department cost_center account"),
+            Field("fiscal_year", "integer"),
+            *_fields("text", "period currency"),
+            *_fields("money", "original_budget revised_budget pre_encumbered encumbered actual forecast"),
+            Field("posted_on", "day"),
+        ),
+    ),
+    Entity(
+        "allocation",
+        (
+            *_fields("text", "project_key person role month"),
+            *_fields("number", "capacity_hours planned_hours actual_hours"),
+        ),
+    ),
+    Entity(
+        "status_report",
+        (
+            Field("project_key", "text"),
+            Field("reported_on", "day"),
+            *_fields("text", "by overall schedule cost scope quality text"),
+        ),
+    ),
+    Entity(
+        "gate",
+        (
+            *_fields("text", "project_key gate"),
+            Field("position", "integer"),
+            _choice("status", " ".join(GATE_STATUSES)),
+            *_fields("day", "due_on decided_on"),
+            *_fields("text", "decided_by note"),
+            *_fields("document", "conditions criteria"),
+        ),
+    ),
+    Entity(
+        "action",
+        (
+            Field("project_key", "text"),
+            _choice("type", "corrective_action obligation condition"),
+            *_fields("text", "title owner"),
+            Field("due_on", "day"),
+            *_fields("text", "state outcome opened_because"),
+        ),
+    ),
+    Entity(
+        "metric",
+        (
+            *_fields("text", "project_key name"),
+            Field("value", "number"),
+            Field("unit", "text"),
+            Field("as_of", "day"),
+            *_fields("text", "snapshot_id because"),
+        ),
+    ),
 )
 
 ENTITIES = {entity.name: entity for entity in _DECLARED}

@@ -260,7 +260,9 @@ class Run:
                     for line in lines
                     if not reads_lines or (line.source and line.source.connection == name)
                 ]
-                figures = ledger_figures(own, self.policy, today_of(self.settings, self.now))
+                figures = ledger_figures(
+                    own, self.policy, today_of(self.settings, self.now), _corrective(assessed)
+                )
                 wanted += wishes.of_ledger(self.settings, name, figures, stamp)
         return wanted, refused
 
@@ -490,6 +492,12 @@ class Run:
         with self.store.transaction() as db:
             runs.release_writes(db, set(self.settings.connections) - set(self.report.unread), but=standing)
             runs.hold_back(db, entries, of_write=True, at=self.now, run_id=self.report.run_id)
+
+
+def _corrective(assessed: Assessed) -> dict[str, str]:
+    """The standing corrective action per budget code, as the judgements name it."""
+    rows = (row for judged in assessed.judged.values() for row in judged.outcome["budget_figures"])
+    return {row["budget_code"]: row["corrective_action"] for row in rows if row["corrective_action"]}
 
 
 def _absent(name: str, wanted: Wanted) -> Refusal:

@@ -9,6 +9,8 @@ from config.connections import Read, WriteBlock
 from config.settings import Settings
 from connectors.base import Connector, FieldInfo, Finding
 from connectors.errors import ConnectorError
+from mapping.probe import probe
+from mapping.translate import context_of
 from sync import wiring
 from sync.translation import Translator, mapping_of
 from sync.wishes import STATUS_TASK
@@ -68,17 +70,16 @@ def _reading(settings: Settings, name: str, connector: Connector, read: Read) ->
             "warning", subject, "no record is visible", "check the scope and what the account may see"
         )
         return
-    batch = translator.translate(name, records)
-    yield Finding("info", subject, f"{len(records)} records read, {len(batch.rows)} understood")
-    counted: dict[tuple[str, str | None, str], int] = {}
-    for reject in batch.rejects:
-        place = (reject["field"], reject["value"], reject["reason"])
-        counted[place] = counted.get(place, 0) + 1
-    for (field, value, reason), count in sorted(counted.items(), key=lambda each: (-each[1], str(each[0]))):
-        text = f"{field}: {value!r} in {count} records: {reason}"
-        yield Finding(
-            "warning", subject, text, f"give map.{read.kind}.{field} a rule for it, or correct the records"
-        )
+    yield Finding("info", subject, f"{len(records)} records read")
+    overrides = settings.connections[name].map.get(read.kind, {})
+    for field in probe(translator.mapping, [each.body for each in records], context_of(settings.portfolio)):
+        for (value, reason), count in field.rejected.most_common():
+            text = f"{field.name}: {value!r} in {count} of {len(records)} records: {reason}"
+            fix = f"give map.{read.kind}.{field.name} a rule for it, or correct the records"
+            yield Finding("warning", subject, text, fix)
+        if field.name in overrides and field.empty == len(records):
+            text = f"{field.name}: {field.expression} found nothing in {len(records)} records"
+            yield Finding("warning", subject, text, f"correct map.{read.kind}.{field.name}")
 
 
 def _kind_of(settings: Settings, name: str, block: WriteBlock, what: str) -> str:

@@ -1,5 +1,6 @@
 """Changed source records become entity rows and rejects: in = out + rejected."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,12 +51,13 @@ class Translator:
 
     def __init__(self, mapping: KindMapping, settings: Settings) -> None:
         self.mapping = mapping
-        self._record = RecordTranslator(mapping, context_of(settings.portfolio))
+        self._context = context_of(settings.portfolio)
+        self._record = RecordTranslator(mapping, self._context)
 
     @property
     def fingerprint(self) -> str:
         """Changes whenever the same records would become other rows."""
-        return self.mapping.fingerprint
+        return hashlib.sha256(f"{self.mapping.fingerprint} {self._context}".encode()).hexdigest()
 
     def translate(self, connection: str, observed: Sequence[Observed]) -> Batch:
         """Rows and quarantine entries of these records. Every record is in the rows, or has an entry, or both."""

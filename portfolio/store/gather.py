@@ -207,6 +207,24 @@ def _risk(row: Any) -> facts.Risk:
     )
 
 
+def _risks(db: Connection) -> dict[str, tuple[facts.Risk, ...]]:
+    """The registers of the tools, and the actions that managers opened here."""
+    found = {key: list(some) for key, some in _grouped(_rows(db, "risk"), _risk).items()}
+    for each in manual.actions(db):
+        own = facts.Risk(
+            type="action",
+            title=each["title"],
+            score=None,
+            state=each["state"],
+            owner=each["owner"],
+            due_on=each["due_on"],
+            open=each["closed_at"] is None,
+            source=facts.Source("portico", f"action {each['id']}"),
+        )
+        found.setdefault(each["project_key"], []).append(own)
+    return {key: tuple(some) for key, some in found.items()}
+
+
 def _deliverable(row: Any) -> facts.Deliverable:
     return facts.Deliverable(
         row.type or "", row.title, row.state or "missing", row.approved_by, row.approved_at, source_of(row)
@@ -291,7 +309,7 @@ def gather(
     money = _money(db, names.projects, currency)
     milestones = _grouped(_rows(db, "milestone"), _milestone)
     tickets = _grouped(_rows(db, "ticket"), _ticket)
-    risks = _grouped(_rows(db, "risk"), _risk)
+    risks = _risks(db)
     deliverables = _grouped(_rows(db, "deliverable"), _deliverable)
     planned = _planned_values(db)
     reports, outages, feeds, links = _reports(db), _outages(db), _feeds(db), _links(db, names)
@@ -368,6 +386,7 @@ PROJECT_VALUES = [
 def _project_values(project: Project, approved: Any | None) -> dict[str, Any]:
     values = {name: project.values.get(name) for name in PROJECT_VALUES}
     if approved is not None:
+        values["finish_original"] = values["finish_baseline"]
         values["start_baseline"] = approved.start_baseline or values["start_baseline"]
         values["finish_baseline"] = approved.finish_baseline or values["finish_baseline"]
     return {

@@ -308,3 +308,14 @@ def test_an_interrupted_run_stops_before_it_writes(city: City) -> None:
 
     assert run.report.interrupted
     assert city.tools["snow"].write_log == []
+
+
+def test_a_portfolio_setting_that_changes_days_translates_what_is_stored_again(city: City) -> None:
+    city.run()
+    before = city.report()["projects"][0]["schedule"]["finish_baseline"]
+    moved = city.settings.portfolio.model_copy(update={"timezone": "Pacific/Honolulu"})
+    city.settings = city.settings.model_copy(update={"portfolio": moved})
+    city.run()
+
+    assert before == "2026-12-31"
+    assert city.report()["projects"][0]["schedule"]["finish_baseline"] == "2026-12-30"
