@@ -30,7 +30,7 @@ _LOGIN = re.compile(r"type=[\"']?password|log[\s_-]?[io]n|sign[\s_-]?in|saml|sin
 _LOOKED_AT = 1 << 16
 
 
-class CutShort(ValueError):  # noqa: N818 - what happened, as in connectors.errors
+class CutShort(ValueError):
     """JSON that ends in the middle."""
 
 

@@ -87,7 +87,7 @@ class Renewable(Protocol):
         ...
 
 
-class _Again(Exception):  # noqa: N818 - a signal to the retry loop, never seen outside
+class _Again(Exception):
     """A failure that a repeatable call survives: the error if it was the last try, the least wait."""
 
     def __init__(self, error: Retry, minimum: float = 0.0) -> None:
