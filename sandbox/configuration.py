@@ -171,6 +171,30 @@ odata:                            # the departments whose ledger is the ERP syst
       rag_cost: RagCost
 """
 
+_SALESFORCE = """\
+salesforce:                       # police and fire keep their budget there
+  tool: salesforce
+  url: {url}
+  auth: {{type: bearer, token: "${{SALESFORCE_TOKEN}}"}}
+  requests_per_second: 50
+  read:
+    - kind: budget_line
+      scope: >-
+        SELECT Name, Budget_Code__c, Fund__c, Department__c, Cost_Center__c, Account__c, Fiscal_Year__c, Period__c,
+        Currency__c, Original_Budget__c, Revised_Budget__c, Pre_Encumbered__c, Encumbered__c, Actual__c, Forecast__c
+        FROM Budget_Line__c
+      amounts: year_to_date
+      basis: annual
+  write:
+    budget_line:
+      to: Portico_Figure__c
+      key: {{budget_code: Budget_Code__c, fiscal_year: Fiscal_Year__c, period: Period__c}}
+      budget_variance: Budget_Variance__c
+      available_budget: Available_Budget__c
+      eac: Eac__c
+      rag_cost: Rag_Cost__c
+"""
+
 _PMO = """\
 pmo:                              # the project office's own register
   tool: files
@@ -194,6 +218,8 @@ def configuration(city: City, urls: Mapping[str, str], registers: Iterable[str])
     blocks += [_LEDGER.format(), _SQL.format()]
     if "odata" in urls:
         blocks.append(_ODATA.format(url=urls["odata"]))
+    if "salesforce" in urls:
+        blocks.append(_SALESFORCE.format(url=urls["salesforce"]))
     if registers:
         reads = [f"{{kind: {entity}, scope: {entity}.csv, full: true}}" for entity in registers]
         blocks.append(_PMO.format(reads=_lines(reads)))

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from flask import Flask
 
-from sandbox import finance, graph, jira, odata, servicenow
+from sandbox import finance, graph, jira, odata, salesforce, servicenow
 from sandbox.city import City
 from sandbox.configuration import configuration
 from sandbox.faults import Faults, Rule
@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "GRAPH_TOKEN": "sandbox-graph",
     "JIRA_TOKEN": "sandbox-jira",
     "ODATA_PASSWORD": "sandbox-erp",
+    "SALESFORCE_TOKEN": "sandbox-crm",
     "SNOW_PASSWORD": "sandbox-snow",
 }
 """What the variables that the configuration names must hold. It opens nothing but this sandbox."""
@@ -27,6 +28,7 @@ _APPS: Mapping[str, Callable[[City], Flask]] = {
     "jira": lambda city: jira.create_app(city, token=ENVIRONMENT["JIRA_TOKEN"]),
     "snow": lambda city: servicenow.create_app(city, password=ENVIRONMENT["SNOW_PASSWORD"]),
     "odata": lambda city: odata.create_app(city, password=ENVIRONMENT["ODATA_PASSWORD"]),
+    "salesforce": lambda city: salesforce.create_app(city, token=ENVIRONMENT["SALESFORCE_TOKEN"]),
     "planner": lambda city: graph.create_app(city, token=ENVIRONMENT["GRAPH_TOKEN"]),
 }
 
