@@ -83,7 +83,7 @@ class OData:
         fields: dict[str, FieldInfo] = {}
         for entity_set in self._sets_of(kind):
             for each in entity_set.properties.values():
-                writable = not self._read_only and each.name not in entity_set.key
+                writable = each.name not in entity_set.key
                 fields.setdefault(each.name, each.info(writable=writable))
         return list(fields.values())
 

@@ -103,7 +103,7 @@ class Property:
         size = f"({self.precision},{self.scale})" if self.precision else ""
         size = f"({self.max_length})" if self.max_length else size
         writable = writable and not self.read_only
-        hint = "" if writable else "the service declares it read-only, or writing is switched off"
+        hint = "" if writable else "it is part of the key, or the service declares it read-only"
         shape = self.type.removeprefix("Edm.") + size
         return FieldInfo(
             self.name, self.name, shape, writable=writable, required=not self.nullable, hint=hint

@@ -21,7 +21,7 @@ SKEW = timedelta(minutes=5)
 
 def check(settings: Settings, name: str, now: datetime) -> list[dict[str, Any]]:
     """Every finding of one connection as JSON objects; a connection that cannot be reached is one finding."""
-    connector = wiring.connector(settings, name, read_only=True)
+    connector = wiring.connector(settings, name)
     try:
         found = list(_findings(settings, name, connector, now))
     except ConnectorError as error:
@@ -161,7 +161,7 @@ def fields_of(settings: Settings, name: str, kind: str | None) -> list[dict[str,
     """The tool's fields of a kind (default: every kind read or written), with what is mapped to each."""
     connection = settings.connections[name]
     kinds = [kind] if kind else [read.kind for read in connection.read]
-    connector = wiring.connector(settings, name, read_only=True)
+    connector = wiring.connector(settings, name)
     try:
         return [
             {

@@ -150,10 +150,10 @@ def _http(connection: HttpTool, secrets: tuple[str, ...]) -> Any:
     )
 
 
-def connector(settings: Settings, name: str, *, read_only: bool = False) -> Connector:
-    """The connector of one connection. Read-only where asked, or where `safety.write` is off."""
+def connector(settings: Settings, name: str) -> Connector:
+    """The connector of one connection; read-only where `safety.write` is off."""
     connection = settings.connections[name]
-    refuse = read_only or not settings.safety_of(name).write
+    refuse = not settings.safety_of(name).write
     if isinstance(connection, tools.Files):
         from connectors.files import Files  # noqa: PLC0415  (only the tools in use are loaded)
 
@@ -167,7 +167,7 @@ def connector(settings: Settings, name: str, *, read_only: bool = False) -> Conn
     if isinstance(connection, tools.Jira):
         from connectors.jira import Jira  # noqa: PLC0415  (as above)
 
-        return Jira(name, http, read_only=refuse)
+        return Jira(name, http, read_only=refuse, carriers=carriers(settings, name))
     if isinstance(connection, tools.ServiceNow):
         from connectors.servicenow import ServiceNow  # noqa: PLC0415  (as above)
 
@@ -198,6 +198,15 @@ def owned_fields(settings: Settings, name: str) -> tuple[str, ...]:
     """The fields that Portico writes on the records of a connection's projects."""
     block = settings.connections[name].write.project
     return tuple(dict.fromkeys(target.name for target in block.figures.values())) if block else ()
+
+
+def carriers(settings: Settings, name: str) -> tuple[str, ...]:
+    """The records of a connection that the configuration itself names to carry a project's fields."""
+    links = [
+        link for project in settings.projects.declared for link in project.links if link.connection == name
+    ]
+    named = [link.write_to or (link.value if link.what in RECORD_LINKS else None) for link in links]
+    return tuple(dict.fromkeys(each for each in named if each))
 
 
 def carrier_kinds(settings: Settings, name: str) -> tuple[str, ...]:
