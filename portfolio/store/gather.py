@@ -276,7 +276,7 @@ def _feeds(db: Connection) -> dict[str, dict[str, set[str]]]:
 
 
 def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]]:
-    """Per project, one record per connection to click through to: the linked record itself, else any container's."""
+    """Per project, one record per connection to click through to: the linked record itself, else a piece of its work."""
     from portfolio.store.tables import source_record  # noqa: PLC0415  (keeps the raw table out of the entity queries)
 
     wanted = {**names.containers, **names.records}
@@ -298,7 +298,22 @@ def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]
         ).one_or_none()
         if row is not None:
             found[key].setdefault(where, source_of(row))
+    for work in _first_work(db):
+        found[work.project_key].setdefault(work.connection, source_of(work))
     return found
+
+
+def _first_work(db: Connection) -> Iterable[Row[Any]]:
+    item = entity_tables["work_item"]
+    place = (item.c.project_key, item.c.connection)
+    first = (
+        select(*place, func.min(item.c.external_id).label("external_id"))
+        .where(_live("work_item"))
+        .group_by(*place)
+        .subquery()
+    )
+    same = and_(*(item.c[name] == first.c[name] for name in ("project_key", "connection", "external_id")))
+    return db.execute(select(item).join(first, same))
 
 
 def gather(
