@@ -29,7 +29,7 @@ _CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#N
 _DELIMITERS = (",", ";", "\t", "|")
 
 
-class Unreadable(Exception):  # noqa: N818 - it is a verdict on a file, and never leaves the connector
+class Unreadable(Exception):
     """A file that is refused as a whole; the text says why and what the sender has to change."""
 
 

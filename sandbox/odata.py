@@ -106,7 +106,7 @@ class Service:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
-class _Refusal(Exception):  # noqa: N818 - it becomes an answer
+class _Refusal(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status

@@ -24,7 +24,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-class BadFilter(ValueError):  # noqa: N818 - what it is, said to the client
+class BadFilter(ValueError):
     """A filter that the service does not understand."""
 
 

@@ -2,6 +2,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_one_request_writes_the_changed_fields_and_no_other(either: Served) -> N
 
 
 def test_what_is_there_already_is_not_sent(either: Served) -> None:
-    either.add(1, **{GATE: "G2 approved", VARIANCE: 5.0})
+    either.add(1, **dict[str, Any]({GATE: "G2 approved", VARIANCE: 5.0}))
     outcome = push(
         either.connect(), "CON-1", {GATE: "G2 approved", VARIANCE: Decimal("5.00")}, {GATE: "older"}
     )
