@@ -94,6 +94,13 @@ def test_a_filter_of_the_scope_and_one_of_the_cursor_both_count(site: Site) -> N
     assert ids(pages_of(site.odata, stream, cursor)) == ["x1"]
 
 
+def test_a_late_commit_is_read_with_the_overlap(site: Site) -> None:
+    site.put("x1", ModifiedAt=NOW)
+    cursor = pages_of(site.odata, LINES)[-1].cursor
+    site.put("x2", ModifiedAt=NOW - timedelta(minutes=4))
+    assert "x2" in ids(pages_of(site.odata, LINES, cursor))
+
+
 def test_a_change_in_the_future_never_moves_the_cursor(site: Site) -> None:
     site.put("x1", ModifiedAt=NOW + timedelta(days=400))
     cursor = pages_of(site.odata, LINES)[-1].cursor
@@ -263,6 +270,16 @@ def test_a_link_to_another_host_or_in_a_circle_stops(link: str, reason: str) -> 
         with pytest.raises(ContractBroken, match=reason):
             pages_of(other(), Stream("budget_line", "Lines"))
         assert not [call for call in mock.calls if "elsewhere" in str(call.request.url)]
+
+
+def test_links_that_go_round_in_a_circle_stop_even_if_the_rows_differ() -> None:
+    with responses.RequestsMock() as mock:
+        answers(mock, {"value": [{"Id": "a1"}], "@odata.nextLink": "Lines?x=1"})
+        for each in ("a2", "a3"):
+            mock.get(f"{BASE}/Lines?x=1", json={"value": [{"Id": each}], "@odata.nextLink": "Lines?x=1"})
+        mock.assert_all_requests_are_fired = False
+        with pytest.raises(ContractBroken, match="repeats a next link"):
+            pages_of(other(), Stream("budget_line", "Lines"))
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -127,6 +127,8 @@ def test_a_cursor_of_ones_own_brings_empty_and_future_ones_every_time(site: Site
     [
         "SELECT Id FROM Budget_Line__c ORDER BY Name",
         "SELECT Id FROM Budget_Line__c LIMIT 5",
+        "SELECT Id FROM Budget_Line__c WHERE Fund__c = 'x' ORDER BY Name",
+        "SELECT Id FROM Budget_Line__c WHERE Fund__c = 'x' ALL ROWS",
         "SELECT COUNT() FROM Budget_Line__c",
         "SELECT Id, (SELECT Id FROM Notes) FROM Budget_Line__c",
         "SELECT FIELDS(ALL) FROM Budget_Line__c",

@@ -263,6 +263,11 @@ def test_the_overlap_is_taken_in_the_form_of_the_text(text: str, earlier: str) -
     assert str(compiled) == f"changed >= '{earlier}'"
 
 
+def test_the_overlap_of_a_real_instant_is_five_minutes() -> None:
+    condition = since("changed", packed(datetime(2026, 7, 1, tzinfo=UTC)))
+    assert datetime(2026, 6, 30, 23, 55, tzinfo=UTC) in condition.compile().params.values()
+
+
 def test_a_day_of_grace_where_the_zone_is_unknown() -> None:
     assert not in_future("2026-11-21T11:00:00", NOW)
     assert in_future("2026-11-20T12:00:01Z", NOW)
