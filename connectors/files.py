@@ -118,15 +118,14 @@ class Files:
             if _is_table(path):
                 columns |= dict.fromkeys(_header(path))
         written = self._outbox.columns(kind)
-        writable = not self._read_only
         return [
             *(FieldInfo(column, column, "text") for column in columns if column not in written),
-            *(FieldInfo(column, column, "any", writable=writable) for column in written),
+            *(FieldInfo(column, column, "any", writable=True) for column in written),
             FieldInfo(
                 "*",
                 "any column",
                 "any",
-                writable=writable,
+                writable=True,
                 hint="the outbox adds columns as they are written",
             ),
         ]

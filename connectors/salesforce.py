@@ -97,7 +97,7 @@ class Salesforce:
         found: dict[str, FieldInfo] = {}
         for name in self._objects_of(kind):
             for each in self._fields(name).values():
-                found.setdefault(each.name, each.info(writable=not self._read_only))
+                found.setdefault(each.name, each.info())
         return list(found.values())
 
     def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:

@@ -100,7 +100,7 @@ class SalesforceField:
             raise Invalid(f"{self.name} holds a {self.type}, not {text!r}")
         return text
 
-    def info(self, *, writable: bool) -> FieldInfo:
+    def info(self) -> FieldInfo:
         """The field for `describe`."""
         size = (
             f"({self.precision},{self.scale})"
@@ -115,7 +115,7 @@ class SalesforceField:
             self.label,
             self.type + size,
             options=self.options,
-            writable=writable and self.updateable,
+            writable=self.updateable,
             required=self.required,
             hint=hint,
         )

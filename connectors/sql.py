@@ -120,7 +120,6 @@ class Sql:
 
         `*` says that an own table takes any new column.
         """
-        writable = not self._read_only
         found: dict[str, FieldInfo] = {}
         with self._reading() as connection:
             if TABLE.fullmatch(kind):
@@ -135,10 +134,10 @@ class Sql:
             owned = self._owned.columns(kind)
         hint = "name a table that does not exist yet; Portico creates it" if found and not owned else ""
         for column, shape in owned.items():
-            found[column] = FieldInfo(column, column, shape, writable=writable and shape != "key")
+            found[column] = FieldInfo(column, column, shape, writable=shape != "key")
         if owned or not found:
             found["*"] = FieldInfo(
-                "*", "any column", "any", writable=writable, hint="columns are added when needed"
+                "*", "any column", "any", writable=True, hint="columns are added when needed"
             )
         return [
             each if each.writable else FieldInfo(each.id, each.name, each.type, hint=each.hint or hint)

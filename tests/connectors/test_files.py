@@ -17,13 +17,21 @@ import xlsxwriter
 from connectors.base import BadRow, Page, SourceRecord, Stream, Target
 from connectors.errors import ContractBroken, Unavailable
 from connectors.files import Files
+from tests.conftest import missing
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = Path(os.environ.get("PORTICO_FIXTURES", ROOT.parent / "shared/fixtures"))
 OAKLAND = FIXTURES / "finance/oakland"
 SPECTRUM = FIXTURES / "nasty/csv-spectrum"
 
-real_data = pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no shared fixtures at {FIXTURES}")
+
+@pytest.fixture
+def fixtures() -> None:
+    if not FIXTURES.is_dir():
+        missing(f"the recorded data at {FIXTURES} (set PORTICO_FIXTURES)")
+
+
+real_data = pytest.mark.usefixtures("fixtures")
 BUDGET = Stream("budget_line", "budget*.csv")
 
 

@@ -25,6 +25,7 @@ from sandbox.city import build
 from sandbox.faults import Faults, Rule
 from sandbox.odata import AMOUNTS, PASSWORD, USER, Service, create_app
 from sandbox.server import serve
+from tests.conftest import missing
 
 ROOT = Path(__file__).parents[2]
 REAL = Path(os.environ.get("PORTICO_FIXTURES", ROOT.parent / "shared/fixtures")).parent / "servers/odata_v4"
@@ -365,8 +366,7 @@ def real_server(tmp_path: Path, rows: int) -> tuple[Any, threading.Thread]:
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OData]:
     monkeypatch.setattr(sys, "argv", ["server.py"])
     if not REAL.is_dir():
-        pytest.skip(f"no shared server at {REAL}")
-    pytest.importorskip("odatapy")
+        missing(f"the OData server at {REAL} (set PORTICO_FIXTURES)")
     httpd, thread = real_server(tmp_path, 330)
     http = Http(f"http://127.0.0.1:{httpd.server_address[1]}", auth=basic("writer", "writer-pw"))
     odata = OData("real", http, read_only=False, page_size=100, now=lambda: NOW)
