@@ -12,7 +12,7 @@ from config.loading import schema
 _HEAD = """\
 # Configuration: `portico.yaml`
 
-<!-- made by `python -m config.reference`; change the models in config/, not this page -->
+<!-- made by `make docs`; change the models in config/, not this page -->
 
 The file is validated as a whole before anything runs; an error names file, line, key, what was
 found and what is accepted. `portico init` writes a commented one, `portico init --schema` its JSON

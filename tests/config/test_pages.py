@@ -27,7 +27,7 @@ EXAMPLES = [
 
 def test_the_reference_page_is_made_from_the_models() -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text(encoding="utf-8")
-    assert page == markdown(), "run: python -m config.reference > docs/reference/configuration.md"
+    assert page == markdown(), "run: make docs"
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
