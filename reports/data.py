@@ -100,6 +100,7 @@ class SnapshotData:
     compliance: Mapping[str, Any] = field(default_factory=dict)
     roadmap: Sequence[Mapping[str, Any]] = ()
     quarantine: Mapping[str, Any] = field(default_factory=dict)
+    actions: Sequence[Mapping[str, Any]] = ()
 
 
 def build(snapshot: SnapshotData) -> Document:
@@ -126,6 +127,7 @@ def build(snapshot: SnapshotData) -> Document:
         "capacity": json_like(snapshot.capacity),
         "compliance": json_like(snapshot.compliance),
         "roadmap": json_like(snapshot.roadmap),
+        "actions": json_like(snapshot.actions),
         "quarantine": {"records": 0, "writes": 0, "by_connection": [], **json_like(snapshot.quarantine)},
     }
     computed = rollup.overview(projects, snapshot.as_of)
@@ -164,16 +166,33 @@ def _project(stored: Mapping[str, Any], trends: Mapping[str, Sequence[Mapping[st
     return plain
 
 
-_SEVERITIES = ("critical", "high", "red", "error", "medium", "amber", "warning", "low", "info")
+_SEVERITIES = ("critical", "high", "medium", "low")
+_KINDS = (
+    "open_outage",
+    "red",
+    "watermelon",
+    "unbudgeted",
+    "overdue_gate",
+    "condition_overdue",
+    "obligation",
+    "unmet_approval",
+    "skipped_gate",
+    "stale",
+    "forecast_past",
+    "overdue_risk",
+    "breached_tickets",
+    "blocked",
+)
+"""Exceptions of the same severity stand in this order; any other kind after these."""
 
 
 def _exception_order(exception: Mapping[str, Any]) -> tuple[Any, ...]:
-    severity = exception.get("severity")
-    rank = _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+    severity, kind = exception.get("severity"), exception.get("kind")
     return (
-        rank,
-        exception.get("since") or "~",
-        exception.get("project") or "",
-        exception.get("kind") or "",
-        exception.get("text") or "",
+        _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES),
+        _KINDS.index(kind) if kind in _KINDS else len(_KINDS),
+        str(kind or ""),
+        str(exception.get("since") or "~"),
+        str(exception.get("project") or ""),
+        str(exception.get("text") or ""),
     )

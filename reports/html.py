@@ -5,7 +5,7 @@ No network, no script, no style but its own (a CSP says so too).
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ SOON = timedelta(days=60)
 CONTENTS = {
     "summary": "Summary",
     "attention": "Needs attention",
+    "actions": "Actions",
     "departments": "Departments",
     "projects": "Portfolio",
     "money": "Money",
@@ -109,7 +110,10 @@ def context(document: Document) -> dict[str, Any]:
         "grouped": len(projects) > GROUP_ABOVE,
         "gates_due": rollup.gates_due(projects, (as_of + SOON).isoformat()),
         "outages": rollup.outages(projects),
-        "load": load(document["capacity"]["rows"]),
+        "load": load(document["capacity"]),
+        "attention": attention(document["exceptions"])
+        if len(document["exceptions"]) > MOST_EXCEPTIONS
+        else None,
     }
 
 
@@ -127,23 +131,58 @@ def lead(document: Document) -> str:
     return f"{bad}.{unknown}"
 
 
-def load(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Planned and available hours per role and month.
+MOST_EXCEPTIONS = 15
+"""Up to so many exceptions stand in one list; more are grouped by kind."""
 
-    `{"months": [...], "roles": {role: [cell or None]}}`.
+
+def attention(exceptions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Exceptions of one severity and kind together, in the document's order: `{severity, kind, rows, open, shown}`.
+
+    The most severe are open, with so many rows `shown` at once.
     """
-    cells: dict[tuple[str, str], list[Any]] = {}
-    for row in rows:
-        cell = cells.setdefault((row.get("role") or "No role", str(row["month"])[:7]), [None, None])
-        for place, key in enumerate(("planned_hours", "capacity_hours")):
-            hours = wording.number(row.get(key))
-            cell[place] = hours if cell[place] is None else cell[place] + (hours or 0)
-    months = sorted({month for _, month in cells})
-    roles = {
-        role: [_cell(cells.get((role, month))) for month in months]
-        for role in sorted({role for role, _ in cells})
-    }
-    return {"months": months, "roles": roles}
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for each in exceptions:
+        groups.setdefault((str(each.get("severity")), str(each.get("kind"))), []).append(each)
+    return [
+        {
+            "severity": severity,
+            "kind": kind,
+            "rows": rows,
+            "open": _severity_colour(severity) == "red",
+            "shown": 3 if len(rows) > 5 else 5,  # noqa: PLR2004 - no fold for two rows
+        }
+        for (severity, kind), rows in groups.items()
+    ]
+
+
+def load(capacity: Mapping[str, Any], most: int = 12) -> dict[str, Any]:
+    """Planned and available hours by month: of all people, and of those whose peak is highest.
+
+    `{"months": [...], "lines": [(name, [cell or None])], "people": n}`; a cell is `{planned, capacity, share, over}`.
+    """
+    cells: dict[str, dict[str, list[Any]]] = {}
+    for row in capacity.get("rows") or ():
+        month = str(row["month"])[:7]
+        name = str(row.get("person") or row.get("role") or "Nobody named")
+        for who in (ALL_PEOPLE, name):
+            hours = cells.setdefault(who, {}).setdefault(month, [None, None])
+            for place, key in enumerate(("planned_hours", "capacity_hours")):
+                known = wording.number(row.get(key))
+                if known is not None:
+                    hours[place] = known + (hours[place] or 0)
+    months = sorted({month for line in cells.values() for month in line})
+    lines = [(who, [_cell(line.get(month)) for month in months]) for who, line in cells.items()]
+    lines.sort(
+        key=lambda line: (
+            line[0] != ALL_PEOPLE,
+            -max((cell["share"] for cell in line[1] if cell), default=0),
+            line[0],
+        )
+    )
+    return {"months": months, "lines": lines[: most + 1], "people": max(len(cells) - 1, 0)}
+
+
+ALL_PEOPLE = "All people"
 
 
 def _cell(hours: list[Any] | None) -> dict[str, Any] | None:
@@ -175,6 +214,8 @@ def _contents(document: Document) -> list[tuple[str, str]]:
     hidden = {"tickets", "capacity"} if document["view"]["audience"] != "internal" else set()
     if not document["exceptions"]:
         hidden.add("attention")
+    if not document.get("actions"):
+        hidden.add("actions")
     if document["portfolio"]["totals"].get("revised_budget") is None:
         hidden.add("money")
     return [(name, title) for name, title in CONTENTS.items() if name not in hidden]
@@ -184,9 +225,10 @@ def _reason(project: Mapping[str, Any]) -> str:
     """Why the project has its overall colour, in one line: the reasons of the dimensions that made it."""
     status = project["status"]
     value = rollup.colour(project)
+    to_blame = ("schedule", "cost") if value == "unknown" else rollup.DIMENSIONS[1:]
     blame = [
         f"{wording.DIMENSION_WORDS[name]}: {wording.line(status[name].get('because')).rstrip('.')}"
-        for name in rollup.DIMENSIONS[1:]
+        for name in to_blame
         if value != "green" and (status.get(name) or {}).get("value") == value
     ]
     return ". ".join(blame) or wording.line((status.get("overall") or {}).get("because"))

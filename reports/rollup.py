@@ -149,7 +149,7 @@ def outages(projects: Sequence[Project]) -> list[tuple[Project, Mapping[str, Any
 
 
 def gates_due(projects: Sequence[Project], until: str) -> list[tuple[Project, Mapping[str, Any]]]:
-    """Project and gate of every gate that is overdue or undecided and due by that day, earliest first."""
+    """Project and gate of every gate that is overdue or undecided and due by that day: the overdue first."""
     due = [
         (project, gate)
         for project in projects
@@ -161,4 +161,8 @@ def gates_due(projects: Sequence[Project], until: str) -> list[tuple[Project, Ma
             and (gate.get("due_on") or "~") <= until
         )
     ]
-    return sorted(due, key=lambda pair: (pair[1].get("due_on") or "~", pair[0]["key"] or ""))
+    return sorted(due, key=lambda pair: _due_order(*pair))
+
+
+def _due_order(project: Project, gate: Mapping[str, Any]) -> tuple[bool, str, str]:
+    return (gate.get("status") != "overdue", gate.get("due_on") or "~", project["key"] or "")

@@ -49,6 +49,7 @@ def tables(document: Document) -> list[Table]:
         Table("tickets", _TICKET, _nested(projects, "tickets")),
         Table("outages", _OUTAGE, _nested(projects, "outages")),
         Table("deliverables", _DELIVERABLE, _nested(projects, "deliverables")),
+        Table("actions", _ACTION, document.get("actions") or []),
         Table("capacity", _CAPACITY, document["capacity"].get("rows") or []),
         Table("trend", _TREND, _nested(projects, "trend")),
         Table("links", _columns("project connection external_key url"), _nested(projects, "links")),
@@ -102,6 +103,7 @@ _TICKET = _columns(
 )
 _OUTAGE = _columns("project service type cause source", instant="began_at ended_at")
 _DELIVERABLE = _columns("project type title state approved_by source", instant="approved_at")
+_ACTION = _columns("project type title owner state outcome", integer="id", day="due_on")
 _CAPACITY = _columns(
     "month person role projects", number="capacity_hours planned_hours actual_hours", flag="over"
 )

@@ -49,12 +49,13 @@ def for_audience(document: Document, audience: str) -> Document:
         return document
     return _recounted(
         {
-            **document,
+            **{key: document[key] for key in ("schema", "snapshot", "portfolio")},
             "view": {**document["view"], "audience": audience},
             "sources": [{**each, "error": None} for each in document["sources"]],
             "projects": [_public(each) for each in document["projects"]],
             "exceptions": [],
             "capacity": {"rows": [], "months": []},
+            "actions": [],
             "quarantine": {"records": 0, "writes": 0, "by_connection": []},
         }
     )

@@ -666,6 +666,28 @@ def sample() -> SnapshotData:
                 for month, planned in zip(("2026-11", "2026-12", "2027-01"), plans, strict=True)
             ]
         },
+        actions=[
+            {
+                "id": 1,
+                "project": "OIT-001",
+                "type": "corrective_action",
+                "title": "Second test environment",
+                "owner": "R. Alvarez",
+                "due_on": date(2026, 11, 12),
+                "state": "open",
+                "outcome": None,
+            },
+            {
+                "id": 2,
+                "project": "OIT-004",
+                "type": "obligation",
+                "title": "Change report to the council",
+                "owner": "T. Brandt",
+                "due_on": date(2026, 12, 2),
+                "state": "closed",
+                "outcome": "Accepted on 18 November",
+            },
+        ],
         quarantine={
             "records": 3,
             "writes": 1,

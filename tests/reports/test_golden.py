@@ -199,6 +199,7 @@ def test_the_page_leads_with_what_matters() -> None:
     assert headings == [
         "Summary",
         "Needs attention",
+        "Corrective actions",
         "Status by department",
         "Trend",
         "Portfolio",
