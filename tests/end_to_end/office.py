@@ -24,7 +24,7 @@ from sync.cli import main
 
 SLOW, FAST = "requests_per_second: 50", "requests_per_second: 1000"
 """The pace of the sandbox's configuration, and one that does not hold a test up."""
-WEB_TOOLS = ("jira", "snow", "odata", "planner")
+WEB_TOOLS = ("jira", "snow", "odata", "salesforce", "planner")
 Rows = list[dict[str, Any]]
 
 

@@ -4,8 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from decimal import Decimal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import openpyxl
 import pytest
 
 from portfolio.model import ENTITIES
-from sandbox.servicenow_tables import Row
 from sandbox.tools import BAD_ROW
+from tests.end_to_end.hands import DRIFT, JIRA_PROJECT, SNOW_PROJECT, carrier, filled, of_snow
 from tests.end_to_end.office import WEB_TOOLS, Office, by
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITERS = {"jira", "snow", "planner", "ledger", "sql", "odata"}
+WRITERS = {*WEB_TOOLS, "ledger", "sql"}
 KEPT = ("history", "snapshot", "judgement", "quarantine", "ownership", "audit", "write")
 """Tables that a run in which nothing changed leaves as they are."""
 STATUS = {"overall", "schedule", "cost", "scope", "quality"}
@@ -39,7 +38,6 @@ PROJECT = {
     "key", "name", "department", "manager", "state", "stage", "status", "schedule", "cost", "earned_value", "gate",
     "work", "tickets", "risks", "outages", "deliverables", "trend", "links",
 }  # fmt: skip
-JIRA_PROJECT, SNOW_PROJECT = "OIT-014", "OIT-036"
 
 
 @pytest.fixture(scope="module")
@@ -389,20 +387,6 @@ def test_the_program_runs_as_a_module(office: Office) -> None:
     assert json.loads(done.stdout)["connections"]
 
 
-def carrier(office: Office, key: str = JIRA_PROJECT) -> Any:
-    return of_jira(office, key)
-
-
-def of_jira(office: Office, key: str) -> Any:
-    name = office.city.project(key).carrier
-    return office.state("jira").find(name) if name else None
-
-
-def of_snow(office: Office, key: str) -> Row | None:
-    rows = office.state("snow").tables.rows("pm_project")
-    return next((row for row in rows if row["u_portico_key"] == key), None)
-
-
 def gates(office: Office) -> dict[tuple[str, str], Any]:
     return {(each["project"], each["gate"]): each for each in office.run("gates", "--json").json}
 
@@ -417,83 +401,6 @@ def gate_fields(office: Office) -> tuple[str, str]:
 def companions(document: Any) -> int:
     figures = [each["figure"] for each in document["plan"]["changes"]]
     return sum(each in {"computed_at", "snapshot_id", "explanation"} for each in figures)
-
-
-def _by_hand_in_jira(office: Office) -> None:
-    office.state("jira").edit(carrier(office), {"customfield_10201": "by hand"})
-
-
-def _by_hand_in_snow(office: Office) -> None:
-    row = of_snow(office, SNOW_PROJECT)
-    assert row is not None
-    office.state("snow").tables.edit("pm_project", row["sys_id"], by="hand", u_gate_status="by hand")
-
-
-def _by_hand_in_planner(office: Office) -> None:
-    tenant = office.state("planner").tenant
-    task = next(id_ for id_, each in tenant.tasks.items() if each["title"] == "Portico status")
-    tenant.edit_task(task, appliedCategories={"category10": True, "category11": True, "category12": False})
-
-
-def _by_hand_in_sql(office: Office) -> None:
-    import sqlite3  # noqa: PLC0415
-
-    with sqlite3.connect(office.folder / "finance" / "ledger.db") as database:
-        database.execute("UPDATE portico_variance SET available_budget = '1.00'")
-    database.close()
-
-
-def _by_hand_in_odata(office: Office) -> None:
-    table = office.state("odata").tables["BudgetFigures"]
-    place = next(iter(table.rows))
-    table.put({**table.rows[place], "AvailableBudget": Decimal("1.00")})
-
-
-DRIFT: dict[str, Callable[[Office], None]] = {
-    "jira": _by_hand_in_jira,
-    "snow": _by_hand_in_snow,
-    "planner": _by_hand_in_planner,
-    "sql": _by_hand_in_sql,
-    "odata": _by_hand_in_odata,
-}
-
-
-def filled(office: Office) -> dict[str, Any]:
-    """What Portico's fields show in each tool now, but for the stamps that move with every write."""
-    import sqlite3  # noqa: PLC0415
-
-    jira = {
-        each.carrier: {
-            name: of_jira(office, each.key).fields.get(name)
-            for name in ("customfield_10201", "customfield_10202", "customfield_10203", "customfield_10204")
-        }
-        for each in office.city.projects
-        if each.carrier
-    }
-    names = ("u_gate_status", "u_gate_due", "u_rag_overall", "u_rag_cost", "u_budget_variance")
-    snow = {
-        row["number"]: {name: row[name] for name in names}
-        for row in office.state("snow").tables.rows("pm_project")
-    }
-    planner = {
-        each["planId"]: {name for name, on in each["appliedCategories"].items() if on}
-        for each in office.state("planner").tenant.tasks.values()
-        if each["title"] == "Portico status"
-    }
-    with sqlite3.connect(office.folder / "finance" / "ledger.db") as database:
-        sql = database.execute(
-            "SELECT budget_code, fiscal_year, period, budget_variance, available_budget, eac, rag_cost"
-            " FROM portico_variance ORDER BY 1, 2, 3"
-        ).fetchall()
-    database.close()
-    figures = ("BudgetVariance", "AvailableBudget", "Eac", "RagCost")
-    odata = {
-        place: {name: row[name] for name in figures}
-        for place, row in office.state("odata").tables["BudgetFigures"].rows.items()
-    }
-    found = {"jira": jira, "snow": snow, "planner": planner, "sql": sql, "odata": odata}
-    assert all(found.values())
-    return found
 
 
 def tree(folder: Path) -> dict[str, bytes]:
