@@ -254,7 +254,7 @@ class Delivery(Part):
 class Report(Part):
     """A named report."""
 
-    format: Literal["html", "xlsx", "pdf", "json", "csv", "md"] = "html"
+    format: Literal["html", "xlsx", "json", "csv", "md"] = "html"
     audience: Text | None = None
     filters: Filters = Field(default_factory=Filters)
     delivery: Delivery | None = None

@@ -3,7 +3,7 @@
 The given document is not changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -35,6 +35,17 @@ def for_project(document: Document, key: str) -> Document:
             "`portico report --format md` lists them"
         )
     return _narrowed(document, "project", key, lambda each: bool(each["key"] == key))
+
+
+def for_filters(document: Document, filters: Mapping[str, Collection[str]]) -> Document:
+    """The document of the projects that pass every filter: project key name to accepted words; no words: all pass."""
+    asked = {name: words for name, words in filters.items() if words}
+    if not asked:
+        return document
+    shown = "; ".join(f"{name}: {', '.join(words)}" for name, words in asked.items())
+    return _narrowed(
+        document, "filters", shown, lambda each: all(each.get(name) in words for name, words in asked.items())
+    )
 
 
 def for_audience(document: Document, audience: str) -> Document:

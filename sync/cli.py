@@ -23,6 +23,7 @@ COMMANDS = {
     "apply": "sync.commands.run",
     "sync": "sync.commands.run",
     "report": "sync.commands.look",
+    "send": "sync.commands.look",
     "explain": "sync.commands.look",
     "history": "sync.commands.look",
     "links": "sync.commands.look",
@@ -75,6 +76,7 @@ SECTIONS = {
     },
     "To read": {
         "report": "write a report",
+        "send": "deliver a configured report",
         "explain": "why a status or figure is what it is",
         "history": "what changed, when, in which tool",
         "status": "how fresh each tool is, runs, alarms",

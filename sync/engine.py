@@ -118,6 +118,7 @@ class Run:
         self._command = command
         self._connect = connect or (lambda name: wiring.connector(settings, name))
         self._connectors: dict[str, Connector] = {}
+        self._named = frozenset(settings.connections)
         self._looked: dict[str, dict[str, Shown]] = {}
         self._targets: dict[tuple[str, str], Wanted] = {}
 
@@ -190,8 +191,12 @@ class Run:
         )
         return assessed
 
-    def plan(self, caps: Caps) -> Plan:
-        """Compares what every target should hold with what it shows now; brakes are noted, nothing is written."""
+    def plan(self, caps: Caps, names: Sequence[str] = ()) -> Plan:
+        """Compares what every target (of the named connections) should hold with what it shows now.
+
+        Brakes are noted, nothing is written.
+        """
+        self._named = frozenset(names or self.settings.connections)
         assessed = self.report.assessed or self.assess()
         wanted, refused = self._wanted(assessed)
         self._targets = {
@@ -226,7 +231,7 @@ class Run:
         found = []
         for name, connection in self.settings.connections.items():
             write = connection.write
-            if write.project is None and write.budget_line is None:
+            if name not in self._named or (write.project is None and write.budget_line is None):
                 continue
             row = known.get(name)
             if row is not None and row.state in {FAILED, HELD_BACK}:
@@ -490,7 +495,7 @@ class Run:
         standing = {(each.connection, each.label) for each in made.refused}
         standing |= {(change.connection, change.record) for change in made.changes}
         with self.store.transaction() as db:
-            runs.release_writes(db, set(self.settings.connections) - set(self.report.unread), but=standing)
+            runs.release_writes(db, set(self._writable()) - set(self.report.unread), but=standing)
             runs.hold_back(db, entries, of_write=True, at=self.now, run_id=self.report.run_id)
 
 

@@ -127,6 +127,7 @@ def _stream(tool: Tool, reading: Reading, start: _Start) -> Iterator[_Event]:
     seen: set[str] = set()
     for page in tool.connector.pull(reading.stream, start.cursor):
         seen.update(record.id for record in page.records)
+        seen.update(row.id for row in page.rejects)
         whole = page.last and page.complete and page.replaces
         yield _Arrived(tool, reading, page, frozenset(seen) if whole else None)
     if start.known is None:

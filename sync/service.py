@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from portfolio.store.database import StoreError, newest_revision, revision
 from reports import formats, portal
 from reports.html import content_security_policy
+from sync.deliver import deliver
 from sync.engine import Caps, Run
 from sync.program import Program
 from sync.reporting import NoSnapshot, document
@@ -74,17 +75,14 @@ class Service:
         self.sync(census=True)
 
     def report(self) -> None:
-        """Writes the configured reports into their folders."""
-        program = self.program
-        try:
-            with program.store() as store, store.reading() as db:
-                built = document(db, program.settings)
-        except NoSnapshot:
-            return
-        for name, wanted in program.settings.reports.items():
-            if wanted.delivery is not None:
-                wanted.delivery.folder.mkdir(parents=True, exist_ok=True)
-                formats.write(built, wanted.format, wanted.delivery.folder / f"{name}.{wanted.format}")
+        """Delivers the configured reports; a failure is logged and the service goes on."""
+        for name, wanted in self.program.settings.reports.items():
+            if wanted.delivery is None:
+                continue
+            try:
+                deliver(self.program, name)
+            except (NoSnapshot, OSError) as error:
+                _LOG.error("report %s is not delivered: %s", name, error)
 
     def turn(self) -> None:
         """The schedule loop: one sync at once, then each job at its time, until stopped."""

@@ -188,10 +188,13 @@ def connector(settings: Settings, name: str) -> Connector:
     if isinstance(connection, tools.OData):
         from connectors.odata import OData  # noqa: PLC0415  (as above)
 
-        return OData(name, http, read_only=refuse)
+        return OData(
+            name, http, read_only=refuse, account=getattr(connection.auth, "user", "") or "service account"
+        )
     from connectors.salesforce import Salesforce  # noqa: PLC0415  (as above)
 
-    return Salesforce(name, http, read_only=refuse)
+    version: dict[str, Any] = {"api_version": connection.api_version} if connection.api_version else {}
+    return Salesforce(name, http, read_only=refuse, **version)
 
 
 def owned_fields(settings: Settings, name: str) -> tuple[str, ...]:

@@ -87,6 +87,21 @@ def report(
 
 
 @click.command()
+@click.argument("name")
+@click.pass_obj
+def send(program: Program, name: str) -> int:
+    """Delivers a configured report to its folder."""
+    from sync.deliver import deliver  # noqa: PLC0415  (start-up stays fast for --help)
+    from sync.reporting import NoSnapshot  # noqa: PLC0415  (as above)
+
+    try:
+        program.progress(f"{deliver(program, name)}")
+    except NoSnapshot as error:
+        raise Refused(str(error)) from error
+    return DONE
+
+
+@click.command()
 @click.argument("project")
 @click.argument("figure", required=False)
 @json_option

@@ -206,7 +206,7 @@ def sync(
     with program.store(keep=not dry_run) as store, start(program, store, "sync", stop) as run:
         run.pull(names, full=full, approve=approve)
         if not stop.is_set():
-            run.plan(Caps(max_changes, max_share, approve))
+            run.plan(Caps(max_changes, max_share, approve), names)
         if not dry_run and not stop.is_set():
             run.apply()
     return finish(program, run.report, as_json=as_json, written=not dry_run)

@@ -61,7 +61,7 @@ def demo(program: Program, *, folder: Path, stay: bool, size: "Size", as_json: b
         if stay:
             from sync.service import serve_until_stopped  # noqa: PLC0415  (only for --serve)
 
-            serve_until_stopped(program, port=8080)
+            serve_until_stopped(program, port=0)
     well = shown.second.counts()["planned"] == 0 and not shown.first.counts()["failed"]
     return DONE if well else FINDINGS
 

@@ -310,6 +310,25 @@ def test_an_interrupted_run_stops_before_it_writes(city: City) -> None:
     assert city.tools["snow"].write_log == []
 
 
+def test_a_run_over_named_connections_writes_to_no_other(city: City) -> None:
+    city.now += timedelta(minutes=15)
+    with Run(
+        city.store,
+        city.settings,
+        policy(city.settings),
+        command="sync",
+        now=city.now,
+        clock=lambda: city.now,
+        connect=city.connect,
+    ) as run:
+        run.pull(list(city.settings.connections))
+        run.plan(Caps(), ["other"])
+        run.apply()
+
+    assert run.report.plan.changes == ()
+    assert city.tools["snow"].write_log == []
+
+
 def test_a_portfolio_setting_that_changes_days_translates_what_is_stored_again(city: City) -> None:
     city.run()
     before = city.report()["projects"][0]["schedule"]["finish_baseline"]
