@@ -13,7 +13,7 @@ from portfolio.earned_value import EarnedValue
 from portfolio.facts import Facts
 from portfolio.gates import GateResult
 from portfolio.shown import days, instant, percent
-from portfolio.status import RANK, Verdict
+from portfolio.status import Verdict, declared_better
 from portfolio.tickets import TicketCounts
 
 Found = tuple[str, str, str, date | str | None, str]
@@ -99,15 +99,9 @@ def _colours(facts: Facts, verdicts: Mapping[str, Verdict]) -> Iterator[Found]:
     for name, verdict in verdicts.items():
         if name != "overall" and verdict.value == "red":
             yield "red", "high", f"{name.capitalize()} is red.", None, verdict.because
-        declared = verdict.declared
-        if (
-            declared
-            and declared in RANK
-            and verdict.computed in RANK
-            and RANK[declared] < RANK[verdict.computed]
-        ):
+        if declared_better(verdict.declared, verdict.computed):
             severity = "high" if verdict.computed == "red" else "medium"
-            text = f"{name.capitalize()} is declared {declared} and computed {verdict.computed}."
+            text = f"{name.capitalize()} is declared {verdict.declared} and computed {verdict.computed}."
             yield "watermelon", severity, text, reported_on, verdict.because
 
 

@@ -26,10 +26,9 @@ from portfolio.dimensions import (
     stale_reason,
 )
 from portfolio.facts import Facts, Money
-from portfolio.overview import judge_portfolio
 from portfolio.shown import rounded
 
-__all__ = ["ENDED", "Judgement", "Policy", "judge", "judge_portfolio", "ledger_figures"]
+__all__ = ["ENDED", "Judgement", "Policy", "judge", "ledger_figures"]
 
 ENDED = ("completed", "cancelled")
 

@@ -1,17 +1,19 @@
-"""The portfolio-level parts of the report document, from the projects' own objects.
+"""The portfolio-level parts of the report document, from the projects' own objects: of all, or of some of them.
 
+Every count and sum that a report shows of several projects is made here or in a module named here, once.
 Money is summed with its coverage (how many projects know the figure, of how many); shares are divided after
 the sum, never averaged.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from portfolio.capacity import capacity
+from portfolio.compliance import compliance
+from portfolio.desk import tickets
 from portfolio.shown import amount, number
 
 Project = Mapping[str, Any]
@@ -26,37 +28,27 @@ MONEY = (
     "available",
     "variance",
 )
-COLOURS = ("green", "amber", "red", "approved_change", "unknown")
+COLOURS = ("red", "amber", "approved_change", "green", "unknown")
+"""Every status value, worst first."""
+
 DIMENSIONS = ("overall", "schedule", "cost", "scope", "quality")
 ENDED = ("completed", "cancelled")
 HORIZONS = (30, 60, 90)
 
 
-class Zoned(Protocol):
-    """What is needed of a policy here: the time zone that days are counted in."""
-
-    @property
-    def timezone(self) -> ZoneInfo: ...  # noqa: D102
-
-
 def judge_portfolio(
-    projects: Sequence[Project],
-    *,
-    now: datetime,
-    policy: Zoned,
-    allocations: Sequence[Mapping[str, Any]] = (),
+    projects: Sequence[Project], *, today: date, allocations: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
     """`{totals, counts, tickets, capacity, compliance, roadmap}`, JSON-ready.
 
     `projects` are `Judgement.document`s (new ones and stored ones alike), `allocations` rows of that entity.
     """
-    today = now.astimezone(policy.timezone).date()
     return {
         "totals": totals(projects),
         "counts": counts(projects, today),
-        "tickets": _tickets(projects),
+        "tickets": tickets(projects),
         "capacity": capacity(allocations),
-        "compliance": _compliance(projects),
+        "compliance": compliance(projects),
         "roadmap": [_road(project) for project in sorted(projects, key=_by_priority)],
     }
 
@@ -89,7 +81,7 @@ def counts(projects: Sequence[Project], today: date) -> dict[str, Any]:
         for each in projects
         if each["state"] not in ENDED
         for gate in each["gates"]
-        if _is_undecided(gate)
+        if is_undecided(gate)
     ]
     due = [date.fromisoformat(gate["due_on"]) for gate in open_gates if gate["due_on"]]
     within = {
@@ -97,11 +89,9 @@ def counts(projects: Sequence[Project], today: date) -> dict[str, Any]:
     }
     return {
         "projects": len(projects),
-        **{dimension: _colours(projects, dimension) for dimension in DIMENSIONS},
+        **{dimension: colours_of(projects, dimension) for dimension in DIMENSIONS},
         "departments": {
-            name or "none": _colours(
-                [each for each in projects if (each["department"] or "") == name], "overall"
-            )
+            name or "none": colours_of(each for each in projects if (each["department"] or "") == name)
             for name in departments
         },
         "states": _counted(each["state"] or "unknown" for each in projects),
@@ -110,50 +100,63 @@ def counts(projects: Sequence[Project], today: date) -> dict[str, Any]:
     }
 
 
-def _is_undecided(gate: Mapping[str, Any]) -> bool:
-    return gate["status"] in ("not_started", "in_progress", "ready", "overdue", "deferred")
+def is_undecided(gate: Mapping[str, Any]) -> bool:
+    """No decision stands: nobody has decided, or an approval does not hold."""
+    return gate["status"] in ("not_started", "in_progress", "ready", "overdue")
 
 
-def _colours(projects: Iterable[Project], dimension: str) -> dict[str, int]:
-    found = Counter(each["status"][dimension]["value"] for each in projects)
+def gates_due(projects: Sequence[Project], until: str) -> list[tuple[Project, Mapping[str, Any]]]:
+    """Project and gate of every gate of a running project that is overdue, or undecided and due by that day.
+
+    The overdue first, then the earliest.
+    """
+    due = [
+        (project, gate)
+        for project in projects
+        if project["state"] not in ENDED
+        for gate in project["gates"]
+        if gate["status"] == "overdue" or (is_undecided(gate) and (gate["due_on"] or "~") <= until)
+    ]
+    return sorted(due, key=lambda pair: _due_order(*pair))
+
+
+def _due_order(project: Project, gate: Mapping[str, Any]) -> tuple[bool, str, str]:
+    return (gate["status"] != "overdue", gate["due_on"] or "~", project["key"] or "")
+
+
+def colour(project: Project, dimension: str = "overall") -> str:
+    """The colour of a dimension; `unknown` where there is none."""
+    found = (project["status"].get(dimension) or {}).get("value")
+    return found if found in COLOURS else "unknown"
+
+
+def colours_of(projects: Iterable[Project], dimension: str = "overall") -> dict[str, int]:
+    """How many projects have each colour of a dimension, the worst colour first."""
+    found = Counter(colour(each, dimension) for each in projects)
     return {name: found[name] for name in COLOURS}
+
+
+def trend(projects: Sequence[Project], as_of: str) -> list[dict[str, Any]]:
+    """Per day on which any project's judgement was kept, the number of projects of each overall colour.
+
+    A project's points are the days on which it changed: between them it keeps its colour. The last day is
+    `as_of`.
+    """
+    days = sorted({point["as_of"] for each in projects for point in each["trend"]} | {as_of})
+    counted = {day: Counter[str]() for day in days}
+    for project in projects:
+        points = {point["as_of"]: point.get("overall") for point in project["trend"]}
+        points[as_of] = colour(project)
+        current = None
+        for day in days:
+            current = points.get(day, current)
+            if day in points or current is not None:
+                counted[day][current if current in COLOURS else "unknown"] += 1
+    return [{"as_of": day} | {name: counted[day][name] for name in COLOURS} for day in days]
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(words).items()))
-
-
-def _tickets(projects: Sequence[Project]) -> dict[str, Any]:
-    each_count = [each["ticket_counts"] for each in projects]
-    ages = [known["oldest_days"] for known in each_count if known["oldest_days"] is not None]
-    return {
-        "open": sum(known["open"] for known in each_count),
-        "breached": sum(known["breached"] for known in each_count),
-        **{
-            name: _added(known[name] for known in each_count)
-            for name in ("by_priority", "by_type", "by_age", "by_escalation")
-        },
-        "oldest_days": max(ages, default=None),
-    }
-
-
-def _added(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    whole: Counter[str] = Counter()
-    for part in parts:
-        whole.update(part)
-    return dict(sorted(whole.items()))
-
-
-def _compliance(projects: Sequence[Project]) -> dict[str, Any]:
-    running = [each for each in projects if each["state"] == "active"]
-    rules = ("report_on_time", "data_fresh", "gates_kept")
-    return {
-        **{
-            rule: {"met": sum(each["compliance"][rule] for each in running), "of": len(running)}
-            for rule in rules
-        },
-        "projects": [{"project": each["key"], **each["compliance"]} for each in running],
-    }
 
 
 def _by_priority(project: Project) -> tuple[str, bool, str, str, str]:

@@ -105,6 +105,16 @@ def declared(facts: Facts, dimension: str) -> str | None:
     return declared_colour(word)
 
 
+def declared_better(declared: str | None, computed: str | None) -> bool:
+    """A colour is declared that is better than the amber or red that is computed.
+
+    An approved change is a colour of its own that a manager may call green: it is none.
+    """
+    if computed not in ("amber", "red"):
+        return False
+    return RANK.get(declared or "", RANK["red"]) < RANK[computed]
+
+
 def override_of(facts: Facts, dimension: str, today: date) -> Override | None:
     """The override that stands today for a dimension; its last day counts."""
     standing = [each for each in facts.overrides if each.dimension == dimension and each.until >= today]

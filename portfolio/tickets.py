@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from portfolio.facts import Source, Ticket
 
 OPEN = ("new", "in_progress", "on_hold")
-BUCKETS = ((1, "0-1d"), (7, "1-7d"), (30, "7-30d"))
-OLDEST_BUCKET = "30d+"
+_LIMITS = ((1, "0-1d"), (7, "1-7d"), (30, "7-30d"))
+_OLDEST = "30d+"
+AGES = (*(name for _, name in _LIMITS), _OLDEST)
+"""The ageing classes of open tickets; a ticket of exactly seven days is in `7-30d`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def is_breached(ticket: Ticket, now: datetime) -> bool | None:
 
 
 def count(tickets: Sequence[Ticket], now: datetime) -> TicketCounts:
-    """Counts over the open tickets; buckets begin inclusive: a ticket of exactly 7 days is in 7-30d."""
+    """Counts over the open tickets."""
     standing = [ticket for ticket in tickets if is_open(ticket)]
     clocks = [(ticket, is_breached(ticket, now)) for ticket in standing]
     late = [ticket for ticket, breached in clocks if breached]
@@ -68,16 +70,17 @@ def count(tickets: Sequence[Ticket], now: datetime) -> TicketCounts:
         clocked=sum(1 for _, breached in clocks if breached is not None),
         by_priority=_counted(ticket.priority for ticket in standing),
         by_type=_counted(ticket.type for ticket in standing),
-        by_age=_counted(_bucket(each) for each in ages),
+        by_age=_counted(age_class(each) for each in ages),
         by_escalation=_counted(ticket.escalation for ticket in standing if ticket.escalation),
         oldest_days=max((each.days for each in ages), default=None),
         breached_sources=tuple(ticket.source for ticket in late),
     )
 
 
+def age_class(length: timedelta) -> str:
+    """The ageing class of a length of time."""
+    return next((name for limit, name in _LIMITS if length < timedelta(days=limit)), _OLDEST)
+
+
 def _counted(words: Iterable[str | None]) -> dict[str, int]:
     return dict(sorted(Counter(word or "none" for word in words).items()))
-
-
-def _bucket(length: timedelta) -> str:
-    return next((name for limit, name in BUCKETS if length < timedelta(days=limit)), OLDEST_BUCKET)

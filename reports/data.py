@@ -130,7 +130,7 @@ def build(snapshot: SnapshotData) -> Document:
         "actions": json_like(snapshot.actions),
         "quarantine": {"records": 0, "writes": 0, "by_connection": [], **json_like(snapshot.quarantine)},
     }
-    computed = rollup.overview(projects, snapshot.as_of)
+    computed = rollup.judge_portfolio(projects, today=snapshot.as_of)
     document["portfolio"] = {
         "totals": computed["totals"],
         "counts": computed["counts"],

@@ -116,7 +116,7 @@ def _narrowed(
 
 def _recounted(document: Document) -> Document:
     as_of = document["snapshot"]["as_of"]
-    computed = rollup.overview(document["projects"], date.fromisoformat(as_of))
+    computed = rollup.judge_portfolio(document["projects"], today=date.fromisoformat(as_of))
     portfolio = {key: document["portfolio"].get(key) for key in ("name", "currency")}
     return {
         **document,

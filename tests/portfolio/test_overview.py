@@ -11,7 +11,8 @@ import pytest
 from config.settings import Portfolio
 from portfolio.capacity import capacity
 from portfolio.facts import Facts, Milestone, Money, Source, StatusReport, Ticket
-from portfolio.judge import Policy, judge, judge_portfolio
+from portfolio.judge import Policy, judge
+from portfolio.overview import judge_portfolio
 
 D = Decimal
 
@@ -31,7 +32,7 @@ def project(key: str, **values: Any) -> Facts:
 
 def overview(*facts: Facts, allocations: Any = ()) -> dict[str, Any]:
     documents = [judge(each, now=NOW, policy=POLICY).document for each in facts]
-    result = judge_portfolio(documents, now=NOW, policy=POLICY, allocations=allocations)
+    result = judge_portfolio(documents, today=NOW.date(), allocations=allocations)
     assert json.loads(json.dumps(result)) == result
     return result
 

@@ -13,7 +13,7 @@ from portfolio.budget import Budget
 from portfolio.dimensions import cost_verdict, judge_dimensions
 from portfolio.earned_value import EarnedValue
 from portfolio.facts import Facts, Override, Source, StatusReport, Work
-from portfolio.status import RANK, Ratio, Verdict, colour, declared_colour, overall
+from portfolio.status import RANK, Ratio, Verdict, colour, declared_better, declared_colour, overall
 from portfolio.tickets import TicketCounts
 
 D = Decimal
@@ -359,3 +359,23 @@ def test_overall_is_green_only_if_nothing_is_worse_and_the_two_that_matter_are_k
     found = overall(verdicts(**named), STATE.overall).value
     nothing_worse = all(value in ("green", "unknown") for value in values)
     assert (found == "green") == (nothing_worse and values[0] == values[1] == "green")
+
+
+@pytest.mark.parametrize(
+    ("said", "computed", "better"),
+    [
+        ("green", "red", True),
+        ("green", "amber", True),
+        ("amber", "red", True),
+        ("amber", "amber", False),
+        ("red", "amber", False),
+        ("green", "approved_change", False),
+        ("green", "unknown", False),
+        ("on fire", "red", False),
+        (None, "red", False),
+    ],
+)
+def test_a_declared_colour_is_better_than_the_computed_one(
+    said: str | None, computed: str, *, better: bool
+) -> None:
+    assert declared_better(said, computed) is better

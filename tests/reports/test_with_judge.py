@@ -25,7 +25,8 @@ from portfolio.facts import (
     Ticket,
     Work,
 )
-from portfolio.judge import Policy, judge, judge_portfolio
+from portfolio.judge import Policy, judge
+from portfolio.overview import judge_portfolio
 from reports import formats, html, portal, terminal
 from reports.data import EMPTY_PROJECT, Document, SnapshotData, build
 from reports.views import for_audience, for_department
@@ -119,7 +120,7 @@ def policy() -> Policy:
 @pytest.fixture
 def document(policy: Policy) -> Document:
     projects, exceptions = stored(policy)
-    whole = judge_portfolio(projects, now=NOW, policy=policy)
+    whole = judge_portfolio(projects, today=TODAY)
     return build(
         SnapshotData(
             id="S1",
@@ -153,7 +154,7 @@ def test_a_judged_project_has_everything_that_reports_read(policy: Policy) -> No
 
 def test_what_reports_compute_is_what_the_judge_computes(policy: Policy) -> None:
     projects, exceptions = stored(policy)
-    whole = judge_portfolio(projects, now=NOW, policy=policy)
+    whole = judge_portfolio(projects, today=TODAY)
     computed = build(
         SnapshotData(
             "S1",
