@@ -255,6 +255,7 @@ def narrative(program: Program, project: str, *, text: str, by: str) -> int:
         return {"text": text}
 
     record(program, project, by, "narrative", act)
+    program.progress(f"{project}: the story is kept and stands in the next report.")
     return DONE
 
 
@@ -279,6 +280,7 @@ def override(
         return {"dimension": dimension, "value": value, "why": why, "until": until}
 
     record(program, project, by, "override", act)
+    program.progress(f"{project} {dimension}: {value} until {until}. `portico sync` writes it to the tools.")
     return DONE
 
 
@@ -302,4 +304,5 @@ def rebaseline(program: Program, project: str, *, by: str, why: str) -> int:
         return {"start_baseline": start, "finish_baseline": finish, "why": why}
 
     record(program, project, by, "rebaseline", act)
+    program.progress(f"{project}: the plan is the new baseline. `portico sync` judges by it.")
     return DONE

@@ -87,7 +87,7 @@ def _tell(program: Program, document: dict[str, Any], summary: dict[str, Any]) -
 @click.option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file that keeps what was written to the tools, when they are stopped.",
+    help="Where to write addresses and everything written to the tools, as JSON, at the end.",
 )
 @click.option(
     "--faults",
