@@ -1,5 +1,7 @@
 """check, fields: what each tool says of itself before anything is read or written."""
 
+from collections.abc import Mapping
+
 import click
 
 from sync.commands.run import known
@@ -21,15 +23,17 @@ def check(program: Program, connection: tuple[str, ...], *, as_json: bool) -> in
         program.print_json({"ok": ok, "findings": findings})
     else:
         for each in findings:
-            click.echo(
-                program.redact(
-                    f"{each['severity']:7} {each['connection']}: {each['subject']}: {each['text']}"
-                )
-            )
+            click.echo(program.redact(_line(each)))
             if each["fix"]:
                 click.echo(program.redact(f"        fix: {each['fix']}"))
         click.echo(_summary(findings, program, ok=ok))
     return DONE if ok else FINDINGS
+
+
+def _line(finding: Mapping[str, str]) -> str:
+    name, subject = finding["connection"], finding["subject"]
+    place = name if subject == name else f"{name}: {subject}"
+    return f"{finding['severity']:7} {place}: {finding['text'].removeprefix(f'{name}: ')}"
 
 
 def _summary(findings: list[dict[str, str]], program: Program, *, ok: bool) -> str:

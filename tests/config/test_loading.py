@@ -175,7 +175,7 @@ def test_settings_never_show_a_secret(tmp_path: Path) -> None:
         ("version: 1\nsafety: {max_share: .inf}\n", 2, "a finite decimal number"),
         ("version: 1\nstore: !!python/object:os.system x\n", 2, "plain YAML without tags"),
         ("version: 1\n? [a, b]\n: c\n", 2, "text keys"),
-        ("version: 1\nreports: {x: {format: docx}}\n", 2, "html, xlsx, pdf, json, csv, md"),
+        ("version: 1\nreports: {x: {format: docx}}\n", 2, "html, xlsx, json, csv, md"),
         ("version: 1\nschedule: {sync: daily at 25:00}\n", 2, "every N minutes"),
         ("version: 1\nstore: {\n", 3, "one YAML 1.2 document"),
         ("version: 1\n---\nversion: 1\n", 2, "one YAML 1.2 document"),

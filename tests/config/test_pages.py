@@ -58,7 +58,7 @@ def test_the_starting_file_loads_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_starting_files_examples_load(tmp_path: Path) -> None:
-    lines = [line for line in TEMPLATE.splitlines() if line not in {"connections: {}", "projects: {}"}]
+    lines = [line for line in TEMPLATE.splitlines() if not line.endswith(": {}")]
     file = tmp_path / "portico.yaml"
     file.write_text("\n".join(line.removeprefix("# ") for line in lines), encoding="utf-8")
     environ = {"JIRA_TOKEN": "abcdef", "SNOW_PASSWORD": "abcdefg", "GRAPH_SECRET": "abcdefgh"}

@@ -25,6 +25,8 @@ BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(?<!\\)\]\(([^)\s]+)\)")
 TOOL_OF_KIND = {"issue": "jira", "incident": "servicenow", "budget_line": "files"}
 ADDRESS: dict[str, Any] = {"url": "https://tool.example.gov", "auth": {"type": "bearer", "token": "${TOKEN}"}}
+THEIRS = {"permission denied"}
+"""Messages that the tool gives, not Portico."""
 COLOURS = {*names.COLOURS, names.UNKNOWN}
 
 
@@ -154,3 +156,22 @@ def test_every_page_is_in_the_index() -> None:
     linked = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in LINK.findall(index)}
 
     assert [str(page) for page in PAGES[2:] if page not in linked and page.name != "README.md"] == []
+
+
+def _complaints() -> list[Any]:
+    found = []
+    for page in (ROOT / f"docs/how-to/{name}.md" for name in ("files", "odata", "salesforce", "sql")):
+        rows = page.read_text(encoding="utf-8").partition("What can go wrong")[2]
+        found += [
+            pytest.param(each, id=f"{page.stem}: {each}")
+            for each in re.findall(r"^\| `([^`]+)` \|", rows, re.MULTILINE)
+        ]
+    return found
+
+
+@pytest.mark.parametrize("message", _complaints())
+def test_a_message_in_troubleshooting_is_one_that_is_given(message: str) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "connectors").rglob("*.py")))
+    words = [part.strip() for part in message.split("…") if part.strip() not in THEIRS]
+
+    assert [each for each in words if each not in code] == []
