@@ -17,9 +17,10 @@ from config.settings import Settings
 from connectors.base import Connector, Outcome, Patch, Shown, Stream, Target
 from connectors.errors import Conflict, ConnectorError, Retry
 from portfolio.judge import Policy, ledger_figures
-from portfolio.store import audit, gather, runs, writes
+from portfolio.store import audit, gather, leases, runs, writes
 from portfolio.store import records as raw
 from portfolio.store.database import Store
+from portfolio.store.leases import Lease, LeaseLost
 from portfolio.store.tables import entity_tables, source_record
 from portfolio.store.types import json_like
 from sync import plan as planning
@@ -31,7 +32,9 @@ from sync.wishes import Stamp, Wanted
 
 _LOG = logging.getLogger("portico.run")
 WHO = "portico"
-INCOMPLETE, FAILED, HELD_BACK, READ = "incomplete", "failed", "held", "ok"
+FAILED, HELD_BACK, READ = "failed", "held", "ok"
+PORTFOLIO = "*"
+"""The lock under which one process at a time judges and keeps a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class Run:
         self._named = frozenset(settings.connections)
         self._looked: dict[str, dict[str, Shown]] = {}
         self._targets: dict[tuple[str, str], Wanted] = {}
+        self._owner = leases.owner()
+        self._leases: dict[str, Lease] = {}
 
     def __enter__(self) -> Self:
         with self.store.transaction() as db:
@@ -132,6 +137,8 @@ class Run:
             connector.close()
         outcome = "failed" if kind is not None else self.report.outcome
         with self.store.transaction() as db:
+            for held in self._leases.values():
+                leases.release(db, held)
             self.report.quarantined = len(runs.quarantined(db))
             outcome = outcome if kind is not None else self.report.outcome
             runs.finish(db, self.report.run_id, outcome, self.report.counts(), self.clock())
@@ -142,12 +149,44 @@ class Run:
             self._connectors[name] = self._connect(name)
         return self._connectors[name]
 
+    def _take(self, name: str) -> bool:
+        """Whether this run holds the connection. A rehearsal takes nothing: it leaves nothing."""
+        if not self.store.keep or name in self._leases:
+            return True
+        with self.store.transaction() as db:
+            held = leases.take(db, name, self._owner)
+        if held is not None:
+            self._leases[name] = held
+        return held is not None
+
+    def _busy(self, name: str) -> Result:
+        with self.store.reading() as db:
+            holder = leases.holder(db, name)
+        text = (
+            f"another run ({holder or 'just ended'}) is at work on {name}; nothing was read or written here"
+        )
+        return Result(
+            name,
+            self.settings.connections[name].tool,
+            error=text,
+            fix="run again when it has ended",
+            busy=True,
+        )
+
+    def _guard(self, db: Db, name: str) -> None:
+        """Proves within a transaction that the connection is still ours."""
+        if name in self._leases:
+            leases.renew(db, self._leases[name])
+
     def pull(
         self, names: Sequence[str], *, full: bool = False, census: bool = False, approve: bool = False
     ) -> None:
         """Reads the named connections. A failing one keeps its rows and is named in the report."""
         ready: list[Tool] = []
         for name in names:
+            if not self._take(name):
+                self.report.read[name] = self._busy(name)
+                continue
             try:
                 ready.append(tool_of(self.settings, name, self.connector(name)))
             except ConnectorError as error:
@@ -155,13 +194,23 @@ class Run:
                     name, self.settings.connections[name].tool, error=error.text, fix=error.fix
                 )
         puller = Puller(
-            self.store, self.report.run_id, self.now, self.stop, full=full, census=census, approve=approve
+            self.store,
+            self.report.run_id,
+            self.now,
+            self.stop,
+            self._guard,
+            full=full,
+            census=census,
+            approve=approve,
         )
         self.report.read |= puller.pull(ready)
         self.report.interrupted = self.stop.is_set()
         with self.store.transaction() as db:
             for result in self.report.read.values():
-                self._note(db, result)
+                if not result.busy:
+                    self._guard(db, result.name)
+                    self._note(db, result)
+                self.say(_told(result))
 
     def _note(self, db: Db, result: Result) -> None:
         values: dict[str, str | None]
@@ -178,11 +227,11 @@ class Run:
             state, values = READ, {"error": None, "fix": None}
         stamps = {"read_at": self.now} if result.ok else {}
         runs.note_connection(db, result.name, result.tool, state=state, tried_at=self.now, **values, **stamps)
-        self.say(_told(result))
 
     def assess(self) -> Assessed:
         """Judges what the store holds and keeps a snapshot where something changed."""
         with self.store.transaction() as db:
+            leases.lock(db, PORTFOLIO)
             assessed = assess(db, self.settings, self.policy, now=self.now, run_id=self.report.run_id)
         self.report.assessed = assessed
         kept = "new snapshot" if assessed.is_new else "nothing changed since snapshot"
@@ -234,7 +283,8 @@ class Run:
             if name not in self._named or (write.project is None and write.budget_line is None):
                 continue
             row = known.get(name)
-            if row is not None and row.state in {FAILED, HELD_BACK}:
+            read = self.report.read.get(name)
+            if (row is not None and row.state in {FAILED, HELD_BACK}) or (read is not None and read.busy):
                 continue
             if connection.read and row is None:
                 continue
@@ -360,9 +410,10 @@ class Run:
                 by_place[change.connection][change.record].append(change)
         self._park(self.report.plan)
         for name in self._writable():
-            if not self.settings.safety_of(name).write:
+            if not self.settings.safety_of(name).write or not self._take(name):
                 continue
             with self.store.transaction() as db:
+                self._guard(db, name)
                 writes.settle_stale(db, name, self.clock())
             if name in by_place and not self.stop.is_set():
                 self._write(name, by_place[name])
@@ -370,6 +421,7 @@ class Run:
     def _write(self, name: str, records: Mapping[str, Sequence[Change]]) -> None:
         patches, numbers = [], {}
         with self.store.transaction() as db:
+            self._guard(db, name)
             for record, changes in records.items():
                 patches.append(self._patch(name, record, changes))
                 numbers[record] = writes.intend(
@@ -387,6 +439,9 @@ class Run:
                 self._settle(name, record, records[record], numbers.pop(record), outcome)
         except ConnectorError as error:
             self._stopped(name, numbers, error)
+        except LeaseLost as lost:
+            self.report.unread[name] = str(lost)
+            self.say(f"{name}: {lost}")
 
     def _patch(self, name: str, record: str, changes: Sequence[Change]) -> Patch:
         shown = self._looked[name][record]
@@ -402,6 +457,7 @@ class Run:
     ) -> None:
         at = self.clock()
         with self.store.transaction() as db:
+            self._guard(db, name)
             if outcome.error is not None:
                 self._failed(db, name, record, changes, number, outcome.error, at)
                 return

@@ -5,7 +5,7 @@ A page and its cursor land in one transaction. A connection that fails keeps its
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from connectors.base import Connector, Page, Stream, Target
 from connectors.errors import ConnectorError, StopConnection
 from portfolio.store import records, runs
 from portfolio.store.database import Store
+from portfolio.store.leases import LeaseLost
 from portfolio.store.records import Read
 from sync import wiring
 from sync.translation import Translator, keep, mapping_of
@@ -60,7 +61,8 @@ class Result:
     held: str | None = None
     error: str | None = None
     fix: str = ""
-    tenant: str | None = None
+    busy: bool = False
+    """Another process holds this connection; nothing of it was touched here."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -153,6 +155,7 @@ class Puller:
         run_id: str,
         now: datetime,
         stop: threading.Event,
+        guard: Callable[[Connection, str], None],
         *,
         full: bool,
         census: bool,
@@ -162,6 +165,7 @@ class Puller:
         self.run_id = run_id
         self.now = now
         self.stop = stop
+        self.guard = guard
         self.full = full
         self.census = census or full
         self.approve = approve
@@ -185,10 +189,8 @@ class Puller:
             if isinstance(event, _Ended):
                 running -= 1
                 self._end(event, result)
-            elif isinstance(event, _Arrived):
-                self._store_page(event, result)
-            else:
-                self._count(event, result)
+            elif result.error is None:
+                self._take_in(event, result)
         for thread in threads:
             thread.join()
         return results
@@ -209,10 +211,20 @@ class Puller:
         resume = row.cursor if row is not None and not self.full else None
         return _Start(resume, known, missed)
 
+    def _take_in(self, event: _Arrived | _Counted, result: Result) -> None:
+        try:
+            if isinstance(event, _Arrived):
+                self._store_page(event, result)
+            else:
+                self._count(event, result)
+        except LeaseLost as lost:
+            result.error, result.busy = str(lost), True
+
     def _store_page(self, event: _Arrived, result: Result) -> None:
         tool, reading, page = event.tool, event.reading, event.page
         read = _read_of(tool, reading)
         with self.store.transaction() as db:
+            self.guard(db, tool.name)
             changed = records.observe(db, read, page.records, self.now)
             result.records += len(page.records)
             result.changed += len(changed)
@@ -264,6 +276,7 @@ class Puller:
     def _count(self, event: _Counted, result: Result) -> None:
         read = _read_of(event.tool, event.reading)
         with self.store.transaction() as db:
+            self.guard(db, event.tool.name)
             if event.absent and self._braked(db, event.tool, read, len(event.absent), result):
                 return
             records.note_census(db, read, event.absent)
@@ -272,7 +285,7 @@ class Puller:
         result.deleted += len(event.gone)
 
     def _end(self, event: _Ended, result: Result) -> None:
-        if event.error is not None:
+        if event.error is not None and result.error is None:
             result.error, result.fix = event.error.text, event.error.fix
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from portfolio.store import leases
 from portfolio.store.tables import audit
 from portfolio.store.types import dump, instant_text
 
@@ -24,6 +25,7 @@ def record(
     db: Connection, *, at: datetime, run_id: str, who: str, what: str, subject: str, detail: Mapping[str, Any]
 ) -> None:
     """Appends one entry. `detail` must hold no secret."""
+    leases.lock(db, "audit")
     last = db.execute(
         select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
     ).one_or_none()

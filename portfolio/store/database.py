@@ -1,7 +1,8 @@
 """Opening the store: SQLite (WAL) or PostgreSQL through SQLAlchemy, one writer, schema by Alembic."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -121,10 +122,16 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def is_new(url: str) -> bool:
-    """True where the store is an SQLite file that does not exist yet."""
-    parsed = make_url(url)
-    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists()
+def _rehearsal(url: str) -> Engine:
+    """An engine over a copy of an SQLite store in memory: a rehearsal must not keep others from writing."""
+    engine = create_engine("sqlite://")
+    _prepare_sqlite(engine)
+    path = Path(make_url(url).database or "")
+    if path.is_file():
+        with engine.connect() as db, closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source:
+            copy: Any = db.connection.driver_connection
+            source.backup(copy)
+    return engine
 
 
 def open_store(url: str, *, keep: bool = True) -> Store:
@@ -134,9 +141,7 @@ def open_store(url: str, *, keep: bool = True) -> Store:
         SchemaOutdated: the store has an older schema.
         StoreError: it cannot be reached, or is newer than this program.
     """
-    if not keep and is_new(url):
-        url = "sqlite://"
-    engine = _engine(url)
+    engine = _rehearsal(url) if not keep and make_url(url).get_backend_name() == "sqlite" else _engine(url)
     try:
         current, newest = revision(engine), newest_revision(engine)
         if current is None and not inspect(engine).get_table_names():

@@ -1,6 +1,6 @@
 """The store's tables. Entity tables follow from `portfolio.model`; the others are listed here."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table
 
 from portfolio.model import COMMON, ENTITIES, LINK_FIELDS, Entity
 from portfolio.store.types import Document, Instant, Words, column_type
@@ -109,6 +109,15 @@ connection = Table(
     Column("fix", Words),
     Column("tried_at", Instant),
     Column("read_at", Instant),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("owner", Words, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("until", Double, nullable=False),
 )
 
 alarm = Table(

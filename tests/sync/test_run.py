@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from config.loading import load
 from config.settings import Settings
 from connectors.errors import ContractBroken, CredentialsRefused, RateLimited, Unavailable
-from portfolio.store import audit, records, runs
+from portfolio.store import audit, leases, records, runs
 from portfolio.store.database import Store, open_store
 from portfolio.store.records import Read
+from portfolio.store.tables import lease
 from sync.engine import Caps, Report, Run
 from sync.reporting import document
 from sync.wiring import policy
@@ -326,6 +328,52 @@ def test_a_run_over_named_connections_writes_to_no_other(city: City) -> None:
         run.apply()
 
     assert run.report.plan.changes == ()
+    assert city.tools["snow"].write_log == []
+
+
+def test_a_connection_that_another_process_holds_is_left_alone(city: City) -> None:
+    with city.store.transaction() as db:
+        other = leases.take(db, "snow", "elsewhere.example:1:aaaa")
+    held = city.run()
+    asked = city.tools["snow"].requests
+    with city.store.transaction() as db:
+        assert other is not None
+        leases.release(db, other)
+    after = city.run()
+
+    assert held.outcome == "findings"
+    assert "elsewhere.example" in (held.read["snow"].error or "")
+    assert held.read["other"].ok
+    assert asked == 0
+    assert after.records_written == 25
+
+
+def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: City) -> None:
+    taken: list[object] = []
+
+    def steal(name: str) -> Memory:
+        if name == "snow":
+            with open_store(city.settings.store) as other, other.transaction() as db:
+                db.execute(update(lease).where(lease.c.name == "snow").values(until=0.0))
+                taken.append(leases.take(db, "snow", "elsewhere.example:1:aaaa"))
+        return city.connect(name)
+
+    with Run(
+        city.store,
+        city.settings,
+        policy(city.settings),
+        command="sync",
+        now=city.now,
+        clock=lambda: city.now,
+        connect=steal,
+    ) as run:
+        run.pull(list(city.settings.connections))
+        run.plan(Caps())
+        run.apply()
+
+    assert taken[0] is not None
+    assert run.report.outcome == "findings"
+    assert city.stored() == set()
     assert city.tools["snow"].write_log == []
 
 
