@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,3 +34,17 @@ def test_locks_carry_hashes_for_every_requirement() -> None:
 
         assert len(pinned) > 20
         assert len(hashed) == len(pinned)
+
+
+def test_locks_hold_every_requirement() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = {
+        "requirements.lock": project["project"]["dependencies"],
+        "requirements-dev.lock": [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]],
+    }
+    for lock, requirements in needed.items():
+        text = (ROOT / lock).read_text(encoding="utf-8")
+        pinned = set(re.findall(r"^([a-z0-9_.-]+)(?:\[[a-z,]+\])?==", text, re.MULTILINE))
+        names = {re.sub(r"[._]", "-", re.split(r"[\[>=<]", each)[0]) for each in requirements}
+
+        assert names - pinned == set(), f"{lock} is behind pyproject.toml: make lock"
