@@ -23,10 +23,10 @@ from portfolio.store.database import Store
 from portfolio.store.leases import Lease, LeaseLost
 from portfolio.store.tables import entity_tables, source_record
 from portfolio.store.types import json_like
+from sync import guards, wiring, wishes
 from sync import plan as planning
-from sync import wiring, wishes
 from sync.assess import Assessed, assess, today_of
-from sync.plan import Change, Hold, Plan, Refusal, Sight, Written
+from sync.plan import Change, Hold, Plan, Refusal, Sight
 from sync.pull import Puller, Result, Tool, tool_of
 from sync.wishes import Stamp, Wanted
 
@@ -71,7 +71,10 @@ class Report:
         if self.held or any(result.held for result in self.read.values()):
             return "held"
         failed = any(not result.ok for result in self.read.values()) or self.unread
-        left = self.refused or self.conflicts or self.unknown or self.quarantined or self.plan.refused
+        parked = any(each.policy == "parked" for each in self.plan.drift)
+        left = (
+            self.refused or self.conflicts or self.unknown or self.quarantined or self.plan.refused or parked
+        )
         return "findings" if failed or left or self.interrupted else "done"
 
     def counts(self) -> dict[str, Any]:
@@ -254,7 +257,7 @@ class Run:
         with self.store.reading() as db:
             owned = writes.owned(db)
         sights, missing = self._sights(wanted)
-        written = {place: Written(row["value"], row["shown"]) for place, row in owned.items()}
+        written = guards.written(owned, self.now, approve=caps.approve)
         made = planning.make([wish for each in wanted for wish in each.wishes], sights, written)
         self.report.plan = Plan(made.changes, (*refused, *missing), made.drift)
         self._brake(caps, owned)
@@ -471,6 +474,7 @@ class Run:
                     field=change.field,
                     value=json_like(change.after),
                     shown=json_like(shown),
+                    flips=change.flips,
                     run_id=self.report.run_id,
                     at=at,
                 )
@@ -553,6 +557,7 @@ class Run:
         with self.store.transaction() as db:
             runs.release_writes(db, set(self._writable()) - set(self.report.unread), but=standing)
             runs.hold_back(db, entries, of_write=True, at=self.now, run_id=self.report.run_id)
+            guards.note_parked(db, self._writable(), made.drift, self.now)
 
 
 def _corrective(assessed: Assessed) -> dict[str, str]:

@@ -6,7 +6,7 @@ that the tool reshaped.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -15,6 +15,8 @@ Plain = str | Decimal | bool | None
 Policy = Literal["restore", "keep", "report"]
 SHARE_FROM = 20
 """The share brake applies from this many records that Portico has written."""
+FLIPS = 3
+"""A value that was put back so often in a row is left alone: something else keeps writing the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,19 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What Portico last wrote into a field, and what the tool showed right after."""
+    """What Portico last wrote into a field, what the tool showed right after, and how often in a row it was put back."""
 
     value: Plain
     shown: Plain
+    flips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field of one record: before, after, and the reason. `first` when Portico never wrote this field there."""
+    """One field of one record: before, after, and the reason. `first` when Portico never wrote this field there.
+
+    `flips`: how often in a row, with this change, the same value is put back.
+    """
 
     connection: str
     record: str
@@ -63,6 +69,7 @@ class Change:
     after: Plain
     why: str
     first: bool
+    flips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +86,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A value of Portico's that someone changed by hand, under a policy that leaves it."""
+    """A value of Portico's that someone changed, under a policy that leaves it; `parked`: put back too often."""
 
     connection: str
     label: str
     field: str
     written: Plain
     shown: Plain
-    policy: Policy
+    policy: Policy | Literal["parked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +183,16 @@ def _decide(wish: Wish, shown: Plain, written: Written | None) -> Change | Drift
     if untouched or same(written.value, shown):
         return _change(wish, shown, written, wish.why)
     if wish.on_drift == "restore":
-        return _change(wish, shown, written, f"restored, it was changed by hand to {shown!r}; {wish.why}")
+        return _restore(wish, shown, written)
     return Drift(wish.connection, wish.label, wish.field, written.value, shown, wish.on_drift)
+
+
+def _restore(wish: Wish, shown: Plain, written: Written) -> Change | Drift:
+    flips = written.flips + 1 if same(written.value, wish.value) else 0
+    if flips > FLIPS:
+        return Drift(wish.connection, wish.label, wish.field, written.value, shown, "parked")
+    change = _change(wish, shown, written, f"restored, it was changed by hand to {shown!r}; {wish.why}")
+    return replace(change, flips=flips)
 
 
 def make(

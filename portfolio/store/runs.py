@@ -29,7 +29,7 @@ def recent(db: Connection, limit: int = 10) -> list[dict[str, Any]]:
 
 
 def note_connection(db: Connection, name: str, tool: str, **values: Any) -> None:
-    """Keeps what is known of a connection: `tenant`, `state`, `error`, `fix`, `tried_at`, `read_at`."""
+    """Keeps what is known of a connection: `tenant`, `address`, `state`, `error`, `fix`, `tried_at`, `read_at`."""
     upsert(db, connection, [{"name": name, "tool": tool, **values}], ("name",))
 
 

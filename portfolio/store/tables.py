@@ -104,6 +104,7 @@ connection = Table(
     Column("name", Words, primary_key=True),
     Column("tool", Words, nullable=False),
     Column("tenant", Words),
+    Column("address", Words),
     Column("state", Words),
     Column("error", Words),
     Column("fix", Words),
@@ -181,6 +182,7 @@ ownership = Table(
     Column("field", Words, primary_key=True),
     Column("value", Document),
     Column("shown", Document),
+    Column("flips", Integer, nullable=False, default=0),
     Column("written_at", Instant, nullable=False),
     Column("run_id", Words, nullable=False),
 )

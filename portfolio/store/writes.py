@@ -61,16 +61,18 @@ def remember(
     field: str,
     value: Any,
     shown: Any,
+    flips: int,
     run_id: str,
     at: datetime,
 ) -> None:
-    """Keeps what Portico last wrote into a field and what the tool showed right after."""
+    """Keeps what Portico last wrote into a field, what the tool showed right after, and how often it was put back in a row."""
     row = {
         "connection": connection,
         "record": record,
         "field": field,
         "value": value,
         "shown": shown,
+        "flips": flips,
         "written_at": at,
         "run_id": run_id,
     }
@@ -78,7 +80,7 @@ def remember(
 
 
 def owned(db: Connection) -> dict[tuple[str, str, str], Mapping[str, Any]]:
-    """(connection, record, field) to what was last written there: value, shown, written_at."""
+    """(connection, record, field) to what was last written there: value, shown, flips, written_at."""
     rows = db.execute(select(ownership)).mappings()
     return {(row["connection"], row["record"], row["field"]): dict(row) for row in rows}
 

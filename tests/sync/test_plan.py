@@ -67,6 +67,18 @@ def test_a_value_changed_by_hand_is_restored_kept_or_reported() -> None:
     assert reported.drift[0].policy == "report"
 
 
+def test_a_value_put_back_too_often_is_parked_until_the_wish_changes() -> None:
+    def after(flips: int, value: str = "Red") -> Plan:
+        return planned(
+            wish(value=value), shown={"rag": "Green"}, written={"rag": Written("Red", "Red", flips)}
+        )
+
+    assert [each.flips for each in after(2).changes] == [3]
+    assert after(3).changes == ()
+    assert after(3).drift == (Drift("snow", "PRJ1", "rag", "Red", "Green", "parked"),)
+    assert [each.flips for each in after(3, "Amber").changes] == [0]
+
+
 def test_a_changed_wish_is_no_drift() -> None:
     made = planned(
         wish(value="Amber", on_drift="keep"), shown={"rag": "Red"}, written={"rag": Written("Red", "Red")}
