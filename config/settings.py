@@ -20,6 +20,7 @@ from pydantic import (
 from config import phrases
 from config.connections import Connection, SafetyOverride
 from config.fiscal import FiscalCalendar
+from config.judging import EarnedValueTerms, Method
 from config.names import packaged
 from config.parts import (
     QUOTE,
@@ -91,6 +92,7 @@ class Portfolio(Part):
     fiscal_year_label: Literal["end", "start"] = "end"
     status_rules: Annotated[Choice, AfterValidator(_chosen("rules", load_rules))] = "state_15_25"
     gates: Annotated[Choice, AfterValidator(_chosen("gates", load_pack))] = "city_default"
+    earned_value: EarnedValueTerms = Field(default_factory=EarnedValueTerms)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -194,6 +196,9 @@ class DeclaredProject(Part):
     finish_actual: Day | None = None
     finish_forecast: Day | None = None
     percent_complete: Share | None = None
+    earned_value_method: Method | None = Field(
+        default=None, description="how this project's work earns value, where it differs from its tier"
+    )
     aliases: Texts = ()
     budget_codes: tuple[
         Annotated[BudgetCode, BeforeValidator(_budget_code, json_schema_input_type=str | BudgetCode)], ...

@@ -102,6 +102,7 @@ def project(
             **{name: amount(getattr(value, name)) for name in _VALUES},
             **{name: number(getattr(value, name)) for name in _INDICES},
             "method": value.method,
+            "earned_by": value.earned_by,
             "reasons": dict(value.reasons),
         },
         "gate": {

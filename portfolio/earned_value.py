@@ -130,6 +130,8 @@ class EarnedValue:
     spi_t: Decimal | None = None
     ieac_t: Decimal | None = None
     method: str = METHOD
+    earned_by: str | None = None
+    """How the method came to its share of the budget."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
 
@@ -162,6 +164,8 @@ def measure(
     bottom_up_etc: Decimal | None = None,
     plan: Sequence[Decimal] | None = None,
     at: Decimal | None = None,
+    method: str = METHOD,
+    earned_by: str | None = None,
 ) -> EarnedValue:
     """All figures from cumulative inputs.
 
@@ -173,13 +177,14 @@ def measure(
         bac = pv = ev = None
     sheet.put("bac", bac, NO_BASELINE)
     sheet.put("pv", pv, NO_BASELINE if bac is None else "the plan says nothing of this day")
-    sheet.put("ev", ev, NO_BASELINE if bac is None else "percent complete is unknown")
+    sheet.put("ev", ev, NO_BASELINE if bac is None else earned_by or "percent complete is unknown")
     sheet.put("ac", ac, "actual cost is unknown")
     _variances(sheet, pv, ev, ac)
     _estimates(sheet, bac, ev, ac, bottom_up_etc)
     _times(sheet, ev, plan, at)
     figures: Mapping[str, Any] = sheet.values
-    return EarnedValue(**figures, reasons=sheet.reasons, findings=_findings(bac, pv, ev, ac))
+    found = _findings(bac, pv, ev, ac)
+    return EarnedValue(**figures, method=method, earned_by=earned_by, reasons=sheet.reasons, findings=found)
 
 
 def _variances(sheet: _Sheet, pv: Decimal | None, ev: Decimal | None, ac: Decimal | None) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from config.judging import Method
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -34,6 +36,24 @@ class Work:
     oldest_overdue_on: date | None = None
     blocked_sources: tuple[Source, ...] = ()
     overdue_sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Work items at the bottom of the breakdown, not cancelled, that are alike in what earns value, summed.
+
+    `started` and `done` hold for all of them, and so does `percent_complete`. `with_*` counts those that have the
+    estimate, whose sum stands beside it.
+    """
+
+    items: int
+    started: bool
+    done: bool
+    percent_complete: Decimal | None = None
+    estimate_hours: Decimal = Decimal(0)
+    estimate_points: Decimal = Decimal(0)
+    with_estimate_hours: int = 0
+    with_estimate_points: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +228,10 @@ class Facts:
     finish_forecast: date | None = None
     percent_complete: Decimal | None = None
     budget_codes: tuple[str, ...] = ()
+    earned_value_method: Method | None = None
+    """The method declared for this project alone."""
     work: Work | None = None
+    packages: tuple[Package, ...] = ()
     milestones: tuple[Milestone, ...] = ()
     money: tuple[Money, ...] = ()
     planned_values: tuple[PlannedValue, ...] = ()

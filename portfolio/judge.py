@@ -14,9 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.fiscal import FiscalCalendar
+from config.judging import EarnedValueTerms
 from config.presets import GatePack, StatusRules, load_pack, load_rules
 from config.settings import Portfolio
-from portfolio import budget, document, earned_value, findings, gates, tickets
+from portfolio import budget, document, earned_value, earning, findings, gates, tickets
 from portfolio.dimensions import (
     cost_ratio,
     cost_verdict,
@@ -26,7 +27,7 @@ from portfolio.dimensions import (
     stale_reason,
 )
 from portfolio.facts import Facts, Money
-from portfolio.shown import rounded
+from portfolio.shown import percent, rounded
 
 __all__ = ["ENDED", "Judgement", "Policy", "judge", "ledger_figures"]
 
@@ -43,6 +44,7 @@ class Policy:
     currency: str = "USD"
     calendar: FiscalCalendar = field(default_factory=FiscalCalendar)
     ledgers: budget.LedgerTerms = field(default_factory=budget.LedgerTerms)
+    earned_value: EarnedValueTerms = field(default_factory=EarnedValueTerms)
     report_every_days: int = 31
 
     @classmethod
@@ -55,6 +57,7 @@ class Policy:
             currency=portfolio.currency,
             calendar=portfolio.calendar,
             ledgers=ledgers or budget.LedgerTerms(),
+            earned_value=portfolio.earned_value,
         )
 
     @property
@@ -63,7 +66,8 @@ class Policy:
         terms = (sorted(self.ledgers.amounts.items()), sorted(self.ledgers.project_basis))
         calendar = (self.calendar.start_month, self.calendar.start_day, self.calendar.label)
         rest = [str(self.timezone), self.currency, calendar, terms, self.report_every_days]
-        return json.dumps([self.rules.model_dump(mode="json"), self.pack.model_dump(mode="json"), rest])
+        models = [each.model_dump(mode="json") for each in (self.rules, self.pack, self.earned_value)]
+        return json.dumps([*models, rest])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,10 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
     """Judges one project at an instant."""
     today = now.astimezone(policy.timezone).date()
     cost = cost_of(facts, policy, today)
-    complete = percent_complete(facts)
-    value = value_of(facts, policy, today, complete)
+    plan = current_plan(facts)
+    done = progress(facts, policy.earned_value, plan, today)
+    complete = done.share
+    value = value_of(facts, policy, today, plan, done)
     counts = tickets.count(facts.tickets, now)
     verdicts = judge_dimensions(
         facts,
@@ -185,44 +191,71 @@ def cost_of(facts: Facts, policy: Policy, today: date) -> Cost:
     return Cost(shown, budget.total(lines, calendar=policy.calendar, today=today), gap)
 
 
-def percent_complete(facts: Facts) -> Decimal | None:
-    """The share of work done: the project's own figure, else done / not cancelled work items by count.
+def percent_complete(facts: Facts) -> tuple[Decimal | None, str]:
+    """The share of work done: the project's own figure, else done / not cancelled work items by count; and how it came.
 
     None past `stale_after`.
     """
-    if facts.percent_complete is not None:
-        entity = "work_item" if facts.work else "project"
-        return None if stale_reason(facts, entity) else facts.percent_complete
-    if facts.work is None or stale_reason(facts, "work_item"):
+    own = facts.percent_complete
+    entity = "project" if own is not None and not facts.work else "work_item"
+    if reason := stale_reason(facts, entity):
+        return None, reason
+    if own is not None:
+        return own, f"The project's own percent complete is {percent(own)}."
+    counted = facts.work.todo + facts.work.in_progress + facts.work.done if facts.work else 0
+    if facts.work is None or not counted:
+        return None, "percent complete is unknown"
+    share = Decimal(facts.work.done) / counted
+    return share, f"{facts.work.done} of {counted} work items are done: {percent(share)}."
+
+
+def current_plan(facts: Facts) -> earned_value.Baseline | None:
+    """The time-phased baseline that counts, the newest one; None where there is none or its source is stale."""
+    if stale_reason(facts, "baseline"):
         return None
-    counted = facts.work.todo + facts.work.in_progress + facts.work.done
-    return Decimal(facts.work.done) / counted if counted else None
+    plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
+    return plans[-1] if plans else None
 
 
-def value_of(facts: Facts, policy: Policy, today: date, complete: Decimal | None) -> earned_value.EarnedValue:
+def progress(
+    facts: Facts, terms: EarnedValueTerms, plan: earned_value.Baseline | None, today: date
+) -> earning.Earned:
+    """The share of the work that is earned, by the project's method. Time stands still once it has finished."""
+    method = earning.method_of(facts, terms)
+    if method == "percent_complete":
+        share, because = percent_complete(facts)
+        return earning.Earned(share, method, because)
+    if reason := stale_reason(facts, earning.FED_BY[method]):
+        return earning.Earned(None, method, reason)
+    at = plan.time_at(_clock(facts, today)) if plan else None
+    planned = plan.planned_value(at) / plan.bac if plan and at is not None and plan.bac > 0 else None
+    return earning.earned(facts, terms, planned)
+
+
+def value_of(
+    facts: Facts, policy: Policy, today: date, plan: earned_value.Baseline | None, done: earning.Earned
+) -> earned_value.EarnedValue:
     """Earned value against the current baseline, cost from the inception of the project.
 
     Time stands still once it has finished.
     """
-    plans = (
-        []
-        if stale_reason(facts, "baseline")
-        else earned_value.baselines(facts.planned_values, facts.start_baseline)
-    )
     lines = () if stale_reason(facts, "budget_line") else budget.newest(facts.money, policy.ledgers)
     spent = budget.total(lines, calendar=policy.calendar, today=today).actual
-    if not plans:
-        return earned_value.measure(bac=None, pv=None, ev=None, ac=spent)
-    plan = plans[-1]
-    at = plan.time_at(min(today, facts.finish_actual or today))
+    at = plan.time_at(_clock(facts, today)) if plan else None
     return earned_value.measure(
-        bac=plan.bac,
-        pv=None if at is None else plan.planned_value(at),
-        ev=None if complete is None else plan.bac * complete,
+        bac=plan.bac if plan else None,
+        pv=plan.planned_value(at) if plan and at is not None else None,
+        ev=plan.bac * done.share if plan and done.share is not None else None,
         ac=spent,
-        plan=plan.values,
+        plan=plan.values if plan else None,
         at=at,
+        method=done.method,
+        earned_by=done.because,
     )
+
+
+def _clock(facts: Facts, today: date) -> date:
+    return min(today, facts.finish_actual or today)
 
 
 def ledger_figures(

@@ -19,6 +19,9 @@ portfolio:
   fiscal_year_label: end
   status_rules: state_15_25       # up to 15 % green, up to 25 % amber, above red
   gates: city_default             # G0 intake to G6 benefits review
+  earned_value:                   # how work earns value: by the share done, in small projects half when it is started
+    method: percent_complete
+    by_tier: {{small: 50/50, large: weighted_milestones}}
 
 store: sqlite:///portico.db       # beside this file
 

@@ -6,111 +6,16 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from portfolio import facts
-from portfolio.store import manual
+from portfolio.store import manual, work
 from portfolio.store.links import Project, Registry
+from portfolio.store.live import live, rows, source_of
 from portfolio.store.tables import PULLED, entity_tables
 
 CENT = Decimal("0.01")
-EXAMPLES = 5
 CLOSED_RISK = {"closed", "resolved", "done", "complete", "completed", "cancelled", "canceled", "rejected"}
-
-
-def _live(entity: str) -> Any:
-    table = entity_tables[entity]
-    return and_(table.c.deleted_at.is_(None), table.c.project_key.is_not(None))
-
-
-def _rows(db: Connection, entity: str) -> Iterable[Row[Any]]:
-    table = entity_tables[entity]
-    return db.execute(
-        select(table)
-        .where(_live(entity))
-        .order_by(table.c.project_key, table.c.connection, table.c.external_id)
-    )
-
-
-def source_of(row: Any) -> facts.Source:
-    """The origin of a stored row."""
-    return facts.Source(row.connection, row.external_key or row.external_id, row.url)
-
-
-def _work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
-    item = entity_tables["work_item"]
-    is_open = item.c.status_category.in_(("todo", "in_progress"))
-    late = and_(is_open, item.c.due_on < today)
-
-    def count(condition: Any) -> Any:
-        return func.sum(case((condition, 1), else_=0))
-
-    found = {}
-    for row in db.execute(
-        select(
-            item.c.project_key,
-            count(item.c.status_category == "todo").label("todo"),
-            count(item.c.status_category == "in_progress").label("in_progress"),
-            count(item.c.status_category == "done").label("done"),
-            count(item.c.status_category == "cancelled").label("cancelled"),
-            count(and_(is_open, item.c.blocked)).label("blocked"),
-            count(late).label("overdue"),
-            count(item.c.created_at >= since).label("added_30d"),
-            count(and_(item.c.status_category == "done", item.c.done_at >= since)).label("done_30d"),
-            func.min(case((late, item.c.due_on))).label("oldest"),
-        )
-        .where(_live("work_item"))
-        .group_by(item.c.project_key)
-    ):
-        found[row.project_key] = facts.Work(
-            todo=int(row.todo),
-            in_progress=int(row.in_progress),
-            done=int(row.done),
-            cancelled=int(row.cancelled),
-            blocked=int(row.blocked),
-            overdue=int(row.overdue),
-            added_30d=int(row.added_30d),
-            done_30d=int(row.done_30d),
-            oldest_overdue_on=row.oldest,
-        )
-    examples = {
-        "blocked_sources": _examples(db, and_(is_open, item.c.blocked)),
-        "overdue_sources": _examples(db, late),
-    }
-    for name, sources in examples.items():
-        for key, some in sources.items():
-            found[key] = _with(found[key], name, some)
-    return found
-
-
-def _with(work: facts.Work, name: str, sources: tuple[facts.Source, ...]) -> facts.Work:
-    values = {each: getattr(work, each) for each in work.__dataclass_fields__}
-    return facts.Work(**{**values, name: sources})
-
-
-def _examples(db: Connection, condition: Any) -> dict[str, tuple[facts.Source, ...]]:
-    item = entity_tables["work_item"]
-    place = func.row_number().over(
-        partition_by=item.c.project_key, order_by=(item.c.due_on, item.c.external_id)
-    )
-    ranked = (
-        select(
-            item.c.project_key,
-            item.c.connection,
-            item.c.external_id,
-            item.c.external_key,
-            item.c.url,
-            place.label("n"),
-        )
-        .where(_live("work_item"), condition)
-        .subquery()
-    )
-    found: dict[str, list[facts.Source]] = defaultdict(list)
-    for row in db.execute(
-        select(ranked).where(ranked.c.n <= EXAMPLES).order_by(ranked.c.project_key, ranked.c.n)
-    ):
-        found[row.project_key].append(source_of(row))
-    return {key: tuple(sources) for key, sources in found.items()}
 
 
 def _split(row: Any, share: Decimal) -> facts.Money:
@@ -209,7 +114,7 @@ def _risk(row: Any) -> facts.Risk:
 
 def _risks(db: Connection) -> dict[str, tuple[facts.Risk, ...]]:
     """The registers of the tools, and the actions that managers opened here."""
-    found = {key: list(some) for key, some in _grouped(_rows(db, "risk"), _risk).items()}
+    found = {key: list(some) for key, some in _grouped(rows(db, "risk"), _risk).items()}
     for each in manual.actions(db):
         own = facts.Risk(
             type="action",
@@ -234,7 +139,7 @@ def _deliverable(row: Any) -> facts.Deliverable:
 def _reports(db: Connection) -> dict[str, facts.StatusReport]:
     table = entity_tables["status_report"]
     found = {}
-    for row in db.execute(select(table).where(_live("status_report")).order_by(table.c.reported_on)):
+    for row in db.execute(select(table).where(live("status_report")).order_by(table.c.reported_on)):
         found[row.project_key] = facts.StatusReport(
             reported_on=row.reported_on,
             by=row.by,
@@ -269,7 +174,7 @@ def _feeds(db: Connection) -> dict[str, dict[str, set[str]]]:
         if "project_key" not in table.c:
             continue
         for key, name in db.execute(
-            select(table.c.project_key, table.c.connection).where(_live(entity)).distinct()
+            select(table.c.project_key, table.c.connection).where(live(entity)).distinct()
         ):
             found[key][entity].add(name)
     return found
@@ -298,8 +203,8 @@ def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]
         ).one_or_none()
         if row is not None:
             found[key].setdefault(where, source_of(row))
-    for work in _first_work(db):
-        found[work.project_key].setdefault(work.connection, source_of(work))
+    for first in _first_work(db):
+        found[first.project_key].setdefault(first.connection, source_of(first))
     return found
 
 
@@ -308,7 +213,7 @@ def _first_work(db: Connection) -> Iterable[Row[Any]]:
     place = (item.c.project_key, item.c.connection)
     first = (
         select(*place, func.min(item.c.external_id).label("external_id"))
-        .where(_live("work_item"))
+        .where(live("work_item"))
         .group_by(*place)
         .subquery()
     )
@@ -320,12 +225,12 @@ def gather(
     db: Connection, names: Registry, *, since: datetime, today: date, currency: str, expired: frozenset[str]
 ) -> list[facts.Facts]:
     """The facts of every project. Work added or done counts from `since`; `expired` connections are past `stale_after`."""
-    work = _work(db, today, since)
+    counted, packages = work.work(db, today, since), work.packages(db)
     money = _money(db, names.projects, currency)
-    milestones = _grouped(_rows(db, "milestone"), _milestone)
-    tickets = _grouped(_rows(db, "ticket"), _ticket)
+    milestones = _grouped(rows(db, "milestone"), _milestone)
+    tickets = _grouped(rows(db, "ticket"), _ticket)
     risks = _risks(db)
-    deliverables = _grouped(_rows(db, "deliverable"), _deliverable)
+    deliverables = _grouped(rows(db, "deliverable"), _deliverable)
     planned = _planned_values(db)
     reports, outages, feeds, links = _reports(db), _outages(db), _feeds(db), _links(db, names)
     decisions, overrides = manual.decisions(db), manual.overrides(db)
@@ -346,7 +251,8 @@ def gather(
         gathered.append(
             facts.Facts(
                 **_project_values(project, baselines.get(key)),
-                work=work.get(key),
+                work=counted.get(key),
+                packages=packages.get(key, ()),
                 milestones=milestones.get(key, ()),
                 money=tuple(money.get(key, ())),
                 planned_values=planned.get(key, ()),
@@ -371,7 +277,7 @@ def gather(
 
 def _planned_values(db: Connection) -> dict[str, tuple[facts.PlannedValue, ...]]:
     return _grouped(
-        (row for row in _rows(db, "baseline") if row.day is not None and row.planned_value is not None),
+        (row for row in rows(db, "baseline") if row.day is not None and row.planned_value is not None),
         lambda row: facts.PlannedValue(row.name or "baseline", row.set_on, row.day, row.planned_value),
     )
 
@@ -395,6 +301,7 @@ PROJECT_VALUES = [
     "finish_actual",
     "finish_forecast",
     "percent_complete",
+    "earned_value_method",
 ]
 
 

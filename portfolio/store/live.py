@@ -1,0 +1,30 @@
+"""What every query for facts shares: which rows count, in which order, and where a row came from."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select
+
+from portfolio import facts
+from portfolio.store.tables import entity_tables
+
+
+def live(entity: str) -> Any:
+    """The condition for rows of an entity that stand and belong to a project."""
+    table = entity_tables[entity]
+    return and_(table.c.deleted_at.is_(None), table.c.project_key.is_not(None))
+
+
+def rows(db: Connection, entity: str) -> Iterable[Row[Any]]:
+    """The live rows of an entity, by project."""
+    table = entity_tables[entity]
+    return db.execute(
+        select(table)
+        .where(live(entity))
+        .order_by(table.c.project_key, table.c.connection, table.c.external_id)
+    )
+
+
+def source_of(row: Any) -> facts.Source:
+    """The origin of a stored row."""
+    return facts.Source(row.connection, row.external_key or row.external_id, row.url)

@@ -1,0 +1,130 @@
+"""The facts about work: counts per project, examples to click through to, and the packages that earn value."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, or_, select
+
+from portfolio import facts
+from portfolio.store.live import live, source_of
+from portfolio.store.tables import entity_tables
+
+EXAMPLES = 5
+
+
+def work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
+    """Work items counted per project; added and done count from `since`."""
+    item = entity_tables["work_item"]
+    is_open = item.c.status_category.in_(("todo", "in_progress"))
+    late = and_(is_open, item.c.due_on < today)
+
+    def count(condition: Any) -> Any:
+        return func.sum(case((condition, 1), else_=0))
+
+    found = {}
+    for row in db.execute(
+        select(
+            item.c.project_key,
+            count(item.c.status_category == "todo").label("todo"),
+            count(item.c.status_category == "in_progress").label("in_progress"),
+            count(item.c.status_category == "done").label("done"),
+            count(item.c.status_category == "cancelled").label("cancelled"),
+            count(and_(is_open, item.c.blocked)).label("blocked"),
+            count(late).label("overdue"),
+            count(item.c.created_at >= since).label("added_30d"),
+            count(and_(item.c.status_category == "done", item.c.done_at >= since)).label("done_30d"),
+            func.min(case((late, item.c.due_on))).label("oldest"),
+        )
+        .where(live("work_item"))
+        .group_by(item.c.project_key)
+    ):
+        found[row.project_key] = facts.Work(
+            todo=int(row.todo),
+            in_progress=int(row.in_progress),
+            done=int(row.done),
+            cancelled=int(row.cancelled),
+            blocked=int(row.blocked),
+            overdue=int(row.overdue),
+            added_30d=int(row.added_30d),
+            done_30d=int(row.done_30d),
+            oldest_overdue_on=row.oldest,
+        )
+    for key, some in _examples(db, and_(is_open, item.c.blocked)).items():
+        found[key] = replace(found[key], blocked_sources=some)
+    for key, some in _examples(db, late).items():
+        found[key] = replace(found[key], overdue_sources=some)
+    return found
+
+
+def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
+    """Work items without items below them and not cancelled, summed per project by what earns value."""
+    item = entity_tables["work_item"]
+    parent = (
+        select(item.c.connection, item.c.parent_id)
+        .where(item.c.parent_id.is_not(None), item.c.deleted_at.is_(None))
+        .distinct()
+        .subquery()
+    )
+    is_parent = and_(parent.c.connection == item.c.connection, parent.c.parent_id == item.c.external_id)
+    is_done = item.c.status_category == "done"
+    is_started = or_(is_done, item.c.status_category == "in_progress")
+    alike = (item.c.project_key, is_started, is_done, item.c.percent_complete)
+    found: dict[str, list[facts.Package]] = defaultdict(list)
+    for row in db.execute(
+        select(
+            item.c.project_key,
+            is_started.label("started"),
+            is_done.label("done"),
+            item.c.percent_complete,
+            func.count().label("items"),
+            func.sum(item.c.estimate_hours).label("hours"),
+            func.sum(item.c.estimate_points).label("points"),
+            func.count(item.c.estimate_hours).label("with_hours"),
+            func.count(item.c.estimate_points).label("with_points"),
+        )
+        .select_from(item.outerjoin(parent, is_parent))
+        .where(live("work_item"), item.c.status_category != "cancelled", parent.c.parent_id.is_(None))
+        .group_by(*alike)
+        .order_by(*alike)
+    ):
+        found[row.project_key].append(
+            facts.Package(
+                items=row.items,
+                started=bool(row.started),
+                done=bool(row.done),
+                percent_complete=row.percent_complete,
+                estimate_hours=row.hours or Decimal(0),
+                estimate_points=row.points or Decimal(0),
+                with_estimate_hours=row.with_hours,
+                with_estimate_points=row.with_points,
+            )
+        )
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def _examples(db: Connection, condition: Any) -> dict[str, tuple[facts.Source, ...]]:
+    item = entity_tables["work_item"]
+    place = func.row_number().over(
+        partition_by=item.c.project_key, order_by=(item.c.due_on, item.c.external_id)
+    )
+    ranked = (
+        select(
+            item.c.project_key,
+            item.c.connection,
+            item.c.external_id,
+            item.c.external_key,
+            item.c.url,
+            place.label("n"),
+        )
+        .where(live("work_item"), condition)
+        .subquery()
+    )
+    found: dict[str, list[facts.Source]] = defaultdict(list)
+    for row in db.execute(
+        select(ranked).where(ranked.c.n <= EXAMPLES).order_by(ranked.c.project_key, ranked.c.n)
+    ):
+        found[row.project_key].append(source_of(row))
+    return {key: tuple(sources) for key, sources in found.items()}

@@ -1,0 +1,48 @@
+"""What the store tells of work: packages are the leaves of the breakdown, each item in one of them."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import update
+
+from portfolio.facts import Package
+from portfolio.store import entities, work
+from portfolio.store.database import open_store
+from portfolio.store.tables import entity_tables
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+def item(number: int, status: str, **values: Any) -> dict[str, Any]:
+    own = {"external_id": str(number), "status_category": status}
+    return {"connection": "jira", "kind": "issue", **own, **values}
+
+
+def test_parents_and_cancelled_items_are_no_packages(store_url: str) -> None:
+    rows = [
+        item(1, "in_progress", estimate_hours=Decimal(99)),
+        item(2, "done", parent_id="1", estimate_hours=Decimal(8)),
+        item(3, "done", parent_id="1", estimate_hours=Decimal("2.5"), estimate_points=Decimal(3)),
+        item(4, "in_progress", parent_id="1", percent_complete=Decimal("0.4")),
+        item(5, "cancelled", estimate_hours=Decimal(7)),
+        item(6, "todo", connection="planner", parent_id="4"),
+        item(7, "todo"),
+    ]
+    with open_store(store_url) as store, store.transaction() as db:
+        entities.write(db, "work_item", rows, at=NOW, run_id="r")
+        table = entity_tables["work_item"]
+        db.execute(update(table).where(table.c.external_id != "7").values(project_key="P"))
+        found = work.packages(db)
+
+    assert set(found) == {"P"}
+    assert sorted(found["P"], key=lambda each: (each.done, each.started)) == [
+        Package(items=1, started=False, done=False),
+        Package(items=1, started=True, done=False, percent_complete=Decimal("0.4")),
+        Package(2, True, True, None, Decimal("10.5"), Decimal(3), 2, 1),
+    ]
+
+
+def test_an_empty_store_has_no_packages(store_url: str) -> None:
+    with open_store(store_url) as opened, opened.reading() as db:
+        assert work.packages(db) == {}
