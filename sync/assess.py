@@ -3,7 +3,7 @@
 Only projects whose facts changed are judged again; a new day, changed rules or a source that went stale touch all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 from config.settings import Settings
 from portfolio import judge
 from portfolio.capacity import capacity
+from portfolio.facts import Facts
+from portfolio.overview import DIMENSIONS
 from portfolio.store import gather, links, manual, records, runs, snapshots
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
@@ -74,9 +76,10 @@ def _state(row: Any, *, failed: bool, late: bool) -> str:
     return "stale" if late else "ok"
 
 
-def _facts(
+def facts_of(
     db: Connection, settings: Settings, names: links.Registry, now: datetime, expired: frozenset[str]
-) -> list[Any]:
+) -> list[Facts]:
+    """The facts of every project at an instant; the sources of the `expired` connections are past `stale_after`."""
     today = today_of(settings, now)
     midnight = datetime.combine(today, time(), settings.portfolio.zone)
     return gather.gather(
@@ -89,8 +92,29 @@ def _facts(
     )
 
 
+def rules_of(policy: judge.Policy) -> str:
+    """The presets of status rules and the gate pack with their versions, as stored with every judgement."""
+    rules = (getattr(policy.rules, name).name for name in DIMENSIONS)
+    return " ".join([*dict.fromkeys(rules), f"{policy.pack.id}@{policy.pack.version}"])
+
+
+def judged_of(
+    gathered: Iterable[Facts],
+    before: Mapping[str, Judged],
+    now: datetime,
+    policy: judge.Policy,
+    stories: Mapping[str, Any],
+) -> dict[str, Judged]:
+    """The judgement of each project's facts; one whose facts, rules and day are those of `before` stands."""
+    mark = fingerprint(policy.fingerprint, now.astimezone(policy.timezone).date())
+    return {
+        facts.key: _judge(facts, before.get(facts.key), now, policy, stories.get(facts.key), mark)
+        for facts in gathered
+    }
+
+
 def _judge(
-    facts: Any, before: Judged | None, now: datetime, policy: judge.Policy, story: Any, mark: str
+    facts: Facts, before: Judged | None, now: datetime, policy: judge.Policy, story: Any, mark: str
 ) -> Judged:
     noted = fingerprint(mark, asdict(facts), story)
     if before is not None and before.facts == noted:
@@ -103,7 +127,7 @@ def _judge(
         "budget_figures": judgement.budget_figures,
         "exceptions": judgement.exceptions,
     }
-    return Judged(facts.key, noted, json_like(body), json_like(outcome))
+    return Judged(facts.key, noted, json_like(body), json_like(outcome), rules_of(policy))
 
 
 def _keep_since(body: Mapping[str, Any], before: Judged | None, today: date) -> None:
@@ -124,25 +148,19 @@ def assess(
     expired = frozenset(each["connection"] for each in stated if each["expired"])
     last = snapshots.newest(db)
     before = snapshots.judgements(db, last.number) if last else {}
-    stories = _stories(db)
-    mark = fingerprint(policy.fingerprint, today_of(settings, now))
-    judged = {
-        facts.key: _judge(facts, before.get(facts.key), now, policy, stories.get(facts.key), mark)
-        for facts in _facts(db, settings, names, now, expired)
-    }
+    judged = judged_of(facts_of(db, settings, names, now, expired), before, now, policy, stories_of(db))
     changed: dict[str, Judged | None] = {
         key: each for key, each in judged.items() if key not in before or _moved(before[key], each)
     }
     changed |= {key: None for key in before if key not in judged}
-    portfolio = json_like({"capacity": capacity(gather.allocations(db)), "exceptions": _unallocated(names)})
-    complete = all(not each["stale"] for each in stated)
+    portfolio = portfolio_of(db, settings, names)
     if (
         last is not None
         and not changed
         and last.portfolio == portfolio
         and _same_sources(last.sources, stated)
     ):
-        snapshots.advance(db, last.number, stated, complete=complete)
+        snapshots.advance(db, last.number, stated)
         return Assessed(last.id, last.number, last.taken_at, judged, names, 0, is_new=False)
     snapshot_id = f"S{now:%Y%m%d-%H%M%S}-{fingerprint(run_id, portfolio)[:6]}"
     snapshots.keep(
@@ -151,13 +169,49 @@ def assess(
         run_id=run_id,
         taken_at=now,
         as_of=today_of(settings, now),
-        complete=complete,
+        complete=is_complete(stated),
         portfolio=portfolio,
         sources=stated,
         changed=changed,
     )
     number = last.number + 1 if last else 1
     return Assessed(snapshot_id, number, now, judged, names, len(changed), is_new=True)
+
+
+def is_complete(stated: Sequence[Mapping[str, Any]]) -> bool:
+    """No source is stale."""
+    return all(not each["stale"] for each in stated)
+
+
+def portfolio_of(db: Connection, settings: Settings, names: links.Registry) -> dict[str, Any]:
+    """What a snapshot keeps beside projects and sources: name, currency, capacity, exceptions, what is in quarantine."""
+    kept: dict[str, Any] = json_like(
+        {
+            "name": settings.portfolio.name,
+            "currency": settings.portfolio.currency,
+            "capacity": capacity(gather.allocations(db)),
+            "exceptions": _unallocated(names),
+            "quarantine": quarantine(db),
+        }
+    )
+    return kept
+
+
+def quarantine(db: Connection) -> dict[str, Any]:
+    """What stands in quarantine: counts of records and writes, per connection and kind."""
+    entries = runs.quarantined(db)
+    counted: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        place = (entry["connection"], entry["kind"])
+        counted[place] = counted.get(place, 0) + 1
+    return {
+        "records": sum(1 for entry in entries if not entry["write"]),
+        "writes": sum(1 for entry in entries if entry["write"]),
+        "by_connection": [
+            {"connection": name, "kind": kind, "count": count}
+            for (name, kind), count in sorted(counted.items())
+        ],
+    }
 
 
 def _moved(before: Judged, after: Judged) -> bool:
@@ -174,7 +228,8 @@ def _same_sources(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[s
     return state(before) == state(after)
 
 
-def _stories(db: Connection) -> dict[str, dict[str, Any]]:
+def stories_of(db: Connection) -> dict[str, dict[str, Any]]:
+    """The newest story per project, as the document tells it."""
     return {
         key: {"text": told["text"], "by": told["by"], "at": instant_text(told["at"])}
         for key, told in manual.narratives(db).items()

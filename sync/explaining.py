@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Connection
+
+from config.settings import Settings
+from portfolio.store import links, snapshots
+from portfolio.store.history import history_of
 from sync.program import Refused
+from sync.wiring import declared_projects
 
 PARTS = {"schedule": "schedule", "cost": "cost", "earned_value": "cost"}
 
@@ -30,3 +36,34 @@ def explanation(project: Mapping[str, Any], figure: str | None) -> dict[str, Any
             }
     there = sorted({*status, "gate", *(key for part in PARTS for key in project[part])})
     raise Refused(f"no figure {figure!r}; there are: {', '.join(there)}")
+
+
+CHANGE = ("at", "valid_at", "connection", "external_key", "entity", "field", "before", "after", "run_id")
+
+
+def changes_of(db: Connection, settings: Settings, key: str, field: str | None) -> list[dict[str, Any]]:
+    """What changed in a project's records, oldest first: the keys of CHANGE.
+
+    With a figure as `field` also every value that it had, under connection `portico`.
+    """
+    project = links.registry(db, *declared_projects(settings)).projects.get(key)
+    row = project.defined_by if project else None
+    records = [(row["connection"], row["kind"], row["external_id"])] if row else []
+    found = [{name: each[name] for name in CHANGE} for each in history_of(db, key, field, records)]
+    figure = (field or "").removeprefix("rag_")
+    if figure in snapshots.FIGURES:
+        found += [
+            {
+                "at": each.taken_at,
+                "valid_at": each.taken_at,
+                "connection": "portico",
+                "external_key": each.snapshot_id,
+                "entity": "metric",
+                "field": figure,
+                "before": each.before,
+                "after": each.after,
+                "run_id": each.run_id,
+            }
+            for each in snapshots.turns(db, key, figure)
+        ]
+    return sorted(found, key=lambda each: each["at"])

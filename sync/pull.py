@@ -257,7 +257,7 @@ class Puller:
     def _replace(self, db: Connection, tool: Tool, read: Read, held: frozenset[str], result: Result) -> None:
         gone = records.stored_ids(db, read) - held
         if gone and not self._braked(db, tool, read, len(gone), result):
-            records.bury(db, read, gone, self.now)
+            records.bury(db, read, gone, at=self.now, run_id=self.run_id)
             result.deleted += len(gone)
 
     def _braked(self, db: Connection, tool: Tool, read: Read, missing: int, result: Result) -> bool:
@@ -280,7 +280,7 @@ class Puller:
             if event.absent and self._braked(db, event.tool, read, len(event.absent), result):
                 return
             records.note_census(db, read, event.absent)
-            records.bury(db, read, event.gone, self.now)
+            records.bury(db, read, event.gone, at=self.now, run_id=self.run_id)
             records.keep_cursor(db, read, census_at=self.now)
         result.deleted += len(event.gone)
 

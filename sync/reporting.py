@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from portfolio.store import manual, runs, snapshots
+from portfolio.store import manual, snapshots
 from reports.data import Document, SnapshotData, build
+from sync.assess import quarantine
 
 
 class NoSnapshot(LookupError):
@@ -16,48 +17,51 @@ class NoSnapshot(LookupError):
 
 
 def document(db: Connection, settings: Settings, *, until: datetime | None = None) -> Document:
-    """The report document of the newest snapshot (taken at or before `until`). Raises NoSnapshot."""
+    """The report document of the newest snapshot; with `until`, of the newest one known then, always the same bytes.
+
+    Raises NoSnapshot.
+    """
     snapshot = snapshots.newest(db, until=until)
     if snapshot is None:
-        when = f" at {until.isoformat()}" if until else ""
-        raise NoSnapshot(f"there is no snapshot{when}: run `portico sync` first")
+        raise nothing_so_old(db, settings)
+    kept = snapshot.portfolio
+    if until is None:
+        stated, held = snapshot.newest_sources or snapshot.sources, quarantine(db)
+    else:
+        stated, held = snapshot.sources, kept["quarantine"]
     judged = snapshots.judgements(db, snapshot.number)
-    exceptions = [each for one in judged.values() for each in one.outcome["exceptions"]]
-    built = build(
+    return build(
         SnapshotData(
             id=snapshot.id,
             taken_at=snapshot.taken_at,
             as_of=snapshot.as_of,
             known_at=until or snapshot.taken_at,
             complete=snapshot.complete,
-            portfolio={"name": settings.portfolio.name, "currency": settings.portfolio.currency},
-            sources=snapshot.sources,
+            portfolio={"name": kept["name"], "currency": kept["currency"]},
+            sources=stated,
             projects=[one.body for one in judged.values()],
-            trends=snapshots.trends(db, snapshot.number),
-            exceptions=[*exceptions, *snapshot.portfolio["exceptions"]],
-            capacity=snapshot.portfolio["capacity"],
-            quarantine=quarantine(db),
+            trends=snapshots.trends(db, snapshot.number, snapshot.as_of),
+            exceptions=[
+                *(each for one in judged.values() for each in one.outcome["exceptions"]),
+                *kept["exceptions"],
+            ],
+            capacity=kept["capacity"],
+            quarantine=held,
+            actions=[_action(each) for each in manual.actions(db, until=until)],
         )
     )
-    built["actions"] = [_action(each) for each in manual.actions(db)]
-    return built
 
 
-def quarantine(db: Connection) -> dict[str, Any]:
-    """What stands in quarantine: counts of records and writes, per connection and kind."""
-    entries = runs.quarantined(db)
-    counted: dict[tuple[str, str], int] = {}
-    for entry in entries:
-        place = (entry["connection"], entry["kind"])
-        counted[place] = counted.get(place, 0) + 1
-    return {
-        "records": sum(1 for entry in entries if not entry["write"]),
-        "writes": sum(1 for entry in entries if entry["write"]),
-        "by_connection": [
-            {"connection": name, "kind": kind, "count": count}
-            for (name, kind), count in sorted(counted.items())
-        ],
-    }
+def nothing_so_old(db: Connection, settings: Settings) -> NoSnapshot:
+    """The refusal of an instant before all data: it tells the earliest day there is."""
+    first = snapshots.earliest(db)
+    if first is None:
+        return NoSnapshot("there is no snapshot: run `portico sync` first")
+    taken_at = first.taken_at.astimezone(settings.portfolio.zone)
+    return NoSnapshot(
+        f"nothing that old is known: the earliest day is {first.as_of}, the first snapshot was taken at "
+        f"{taken_at.isoformat(timespec='seconds')}"
+    )
 
 
 def _action(action: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,8 +122,10 @@ def keep(
     batch = translator.translate(read.connection, observed)
     entities.write(store_db, batch.entity, batch.rows, at=at, run_id=run_id)
     whole = {row["external_id"] for row in batch.rows}
-    entities.forget(store_db, read.connection, read.kind, sorted(set(ids) - whole), but="", at=at)
-    entities.forget(store_db, read.connection, read.kind, ids, but=batch.entity, at=at)
+    entities.forget(
+        store_db, read.connection, read.kind, sorted(set(ids) - whole), but="", at=at, run_id=run_id
+    )
+    entities.forget(store_db, read.connection, read.kind, ids, but=batch.entity, at=at, run_id=run_id)
     runs.release(store_db, read.connection, read.kind, ids, of_write=False, but=batch.rejects)
     runs.hold_back(store_db, batch.rejects, of_write=False, at=at, run_id=run_id)
     return len(batch.rejects)

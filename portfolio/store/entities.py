@@ -4,21 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, insert, or_, select
 
 from portfolio.model import COMMON, ENTITIES, LINK_FIELDS, Row
+from portfolio.store.history import changes, delete
 from portfolio.store.records import batches, upsert
 from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables, history
-from portfolio.store.types import dump
-
-NOT_HISTORY = {
-    *(each.name for each in COMMON),
-    *(each.name for each in LINK_FIELDS),
-    "project_key",
-    "project_keys",
-    "sources",
-}
-"""Source stamps and Portico's own links are no part of a record's history."""
 
 
 def _before(db: Connection, entity: str, rows: Sequence[Row]) -> dict[tuple[str, ...], Any]:
@@ -37,28 +28,6 @@ def _before(db: Connection, entity: str, rows: Sequence[Row]) -> dict[tuple[str,
         for row in db.execute(select(table).where(match)).mappings():
             found[tuple(row[name] for name in RECORD_KEY)] = row
     return found
-
-
-def _differs(before: object, after: object) -> bool:
-    return before != after and dump(before) != dump(after)
-
-
-def _changes(
-    entity: str, before: Mapping[str, Any], row: Row, at: datetime, run_id: str
-) -> Iterator[dict[str, Any]]:
-    for name in (each.name for each in ENTITIES[entity].fields):
-        if name in NOT_HISTORY or not _differs(before[name], row.get(name)):
-            continue
-        yield {
-            "entity": entity,
-            **{key: row[key] for key in (*RECORD_KEY, "external_key")},
-            "project_key": before.get("project_key"),
-            "field": name,
-            "before": before[name],
-            "after": row.get(name),
-            "at": at,
-            "run_id": run_id,
-        }
 
 
 def write(db: Connection, entity: str, rows: Sequence[Row], *, at: datetime, run_id: str) -> None:
@@ -80,29 +49,30 @@ def write(db: Connection, entity: str, rows: Sequence[Row], *, at: datetime, run
         if "project_key" in whole:
             whole["project_key"] = old["project_key"] if old else None
         if old is not None:
-            past += _changes(entity, old, row, at, run_id)
+            past += changes(entity, old, row, at, run_id)
         full.append(whole)
     upsert(db, entity_tables[entity], full, RECORD_KEY)
     if past:
         db.execute(insert(history), past)
 
 
-def forget(db: Connection, connection: str, kind: str, ids: Sequence[str], *, but: str, at: datetime) -> None:
+def forget(
+    db: Connection, connection: str, kind: str, ids: Sequence[str], *, but: str, at: datetime, run_id: str
+) -> None:
     """Marks rows deleted that these records filled in other entities than `but` (their mapping changed)."""
     for name in PULLED:
         if name == but:
             continue
         table = entity_tables[name]
         for some in batches(ids):
-            db.execute(
-                update(table)
-                .where(
-                    table.c.connection == connection,
-                    table.c.kind == kind,
-                    table.c.external_id.in_(some),
-                    table.c.deleted_at.is_(None),
-                )
-                .values(deleted_at=at)
+            delete(
+                db,
+                name,
+                table.c.connection == connection,
+                table.c.kind == kind,
+                table.c.external_id.in_(some),
+                at=at,
+                run_id=run_id,
             )
 
 
@@ -111,11 +81,3 @@ def read_all(db: Connection, entity: str) -> Iterator[Mapping[str, Any]]:
     table = entity_tables[entity]
     for row in db.execute(select(table).order_by(*(table.c[name] for name in RECORD_KEY))).mappings():
         yield dict(row)
-
-
-def history_of(db: Connection, project_key: str, field: str | None) -> list[Mapping[str, Any]]:
-    """The recorded changes of a project's records, oldest first."""
-    statement = select(history).where(history.c.project_key == project_key).order_by(history.c.id)
-    if field:
-        statement = statement.where(history.c.field == field)
-    return [dict(row) for row in db.execute(statement).mappings()]

@@ -110,6 +110,10 @@ def add_action(
     return int(key[0]) if key else 0
 
 
+STILL_OPEN = {"state": "open", "outcome": None, "closed_at": None}
+"""What closing an action takes away."""
+
+
 def close_action(db: Connection, number: int, outcome: str, at: datetime) -> bool:
     """Closes an open action with its outcome; False where there is no such open action."""
     closed = db.execute(
@@ -120,12 +124,17 @@ def close_action(db: Connection, number: int, outcome: str, at: datetime) -> boo
     return closed.rowcount == 1
 
 
-def actions(db: Connection) -> list[dict[str, Any]]:
-    """All actions, open ones first, then by due date."""
-    rows = db.execute(
-        select(action).order_by(action.c.closed_at.is_not(None), action.c.due_on, action.c.id)
-    ).mappings()
-    return [dict(row) for row in rows]
+def actions(db: Connection, *, until: datetime | None = None) -> list[dict[str, Any]]:
+    """All actions, open ones first, then by due date; with `until`, those opened by then as they stood then."""
+    statement = select(action).order_by(action.c.closed_at.is_not(None), action.c.due_on, action.c.id)
+    if until is None:
+        return [dict(row) for row in db.execute(statement).mappings()]
+    rows = [dict(row) for row in db.execute(statement.where(action.c.opened_at <= until)).mappings()]
+    found = [
+        {**row, **STILL_OPEN} if row["closed_at"] is not None and row["closed_at"] > until else row
+        for row in rows
+    ]
+    return sorted(found, key=lambda row: (row["closed_at"] is not None, row["due_on"] or date.max, row["id"]))
 
 
 def tell(db: Connection, project_key: str, text: str, by: str, at: datetime) -> None:

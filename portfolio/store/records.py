@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portfolio.store import tables
+from portfolio.store import history, tables
 from portfolio.store.tables import scope as scopes
 from portfolio.store.tables import source_record
 from portfolio.store.types import dump
@@ -244,20 +244,24 @@ def stored_batches(db: Connection, read: Read, ids: Iterable[str] | None = None)
         ]
 
 
-def bury(db: Connection, read: Read, ids: Iterable[str], at: datetime) -> None:
+def bury(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_id: str) -> None:
     """Marks records and their entities as deleted at an instant; nothing is removed."""
-    ids = sorted(ids)
-    for table in (source_record, *tables.entity_tables.values()):
-        for some in batches(ids):
-            db.execute(
-                update(table)
-                .where(
-                    table.c.connection == read.connection,
-                    table.c.kind == read.kind,
-                    table.c.external_id.in_(some),
-                )
-                .values(deleted_at=at)
-            )
+    for some in batches(sorted(ids)):
+        db.execute(
+            update(source_record)
+            .where(*_named(source_record, read, some), source_record.c.deleted_at.is_(None))
+            .values(deleted_at=at)
+        )
+        for entity, table in tables.entity_tables.items():
+            history.delete(db, entity, *_named(table, read, some), at=at, run_id=run_id)
+
+
+def _named(table: Any, read: Read, ids: Sequence[str]) -> tuple[Any, ...]:
+    return (
+        table.c.connection == read.connection,
+        table.c.kind == read.kind,
+        table.c.external_id.in_(ids),
+    )
 
 
 def cursor(db: Connection, read: Read) -> Any | None:

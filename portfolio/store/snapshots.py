@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, extract, func, insert, select, update
 
 from portfolio.store.tables import judgement, snapshot
 from portfolio.store.types import dump
@@ -14,12 +14,16 @@ from portfolio.store.types import dump
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A stored judgement: the PROJECT document, and what else the plan needs (figures, budget figures, exceptions)."""
+    """A stored judgement: the PROJECT document, and what else the plan needs (figures, budget figures, exceptions).
+
+    `rules` names what judged it: presets and gate pack with their versions.
+    """
 
     key: str
     facts: str
     body: Mapping[str, Any]
     outcome: Mapping[str, Any]
+    rules: str = ""
 
 
 def fingerprint(*documents: object) -> str:
@@ -55,7 +59,9 @@ def judgements(db: Connection, number: int) -> dict[str, Judged]:
         .where(judgement.c.body.is_not(None))
         .order_by(judgement.c.project_key)
     )
-    return {row.project_key: Judged(row.project_key, row.facts, row.body, row.outcome) for row in rows}
+    return {
+        row.project_key: Judged(row.project_key, row.facts, row.body, row.outcome, row.rules) for row in rows
+    }
 
 
 def keep(
@@ -90,6 +96,8 @@ def keep(
             "snapshot": number,
             "hash": fingerprint(judged.body, judged.outcome) if judged else "",
             "facts": judged.facts if judged else "",
+            "rules": judged.rules if judged else "",
+            "point": point(judged.body) if judged else None,
             "body": judged.body if judged else None,
             "outcome": judged.outcome if judged else None,
         }
@@ -99,34 +107,114 @@ def keep(
         db.execute(insert(judgement), rows)
 
 
-def advance(db: Connection, number: int, sources: Sequence[Mapping[str, Any]], *, complete: bool) -> None:
-    """Moves the read stamps of a snapshot in which nothing else changed."""
-    db.execute(
-        update(snapshot).where(snapshot.c.number == number).values(sources=list(sources), complete=complete)
-    )
+def advance(db: Connection, number: int, sources: Sequence[Mapping[str, Any]]) -> None:
+    """Keeps the newest read stamps of a snapshot in which nothing else changed; what it was taken from stays."""
+    db.execute(update(snapshot).where(snapshot.c.number == number).values(newest_sources=list(sources)))
 
 
-def trends(db: Connection, number: int) -> dict[str, list[dict[str, Any]]]:
-    """Per project one point a day up to snapshot `number`, oldest first: as_of, the colours, percent, cost and indices."""
-    rows = db.execute(
-        select(judgement.c.project_key, snapshot.c.as_of, judgement.c.body)
+def earliest(db: Connection) -> Row[Any] | None:
+    """The first snapshot that is kept."""
+    return db.execute(select(snapshot).order_by(snapshot.c.number).limit(1)).one_or_none()
+
+
+DAILY = timedelta(days=31)
+"""So long a trend holds a point for every day; before that, for every month."""
+
+SECTIONS = {
+    section: tuple(names.split())
+    for section, names in {
+        "schedule": "percent_complete variance_days finish_baseline finish_forecast",
+        "cost": "original_budget revised_budget pre_encumbered encumbered actual forecast available variance"
+        " variance_share",
+        "earned_value": "bac pv ev ac cv sv cpi spi eac etc vac tcpi earned_schedule spi_t",
+        "work": "todo in_progress done cancelled blocked overdue",
+    }.items()
+}
+"""The figures of a project whose trend is kept, by section of its document."""
+
+
+def trends(db: Connection, number: int, today: date) -> dict[str, list[dict[str, Any]]]:
+    """Per project the points up to snapshot `number` and day `today`, oldest first.
+
+    A point stands for each day on which the project changed, before the last month for the last such day of a month. It
+    holds `as_of`, the colours and every figure.
+    """
+    day = case((snapshot.c.as_of > today - DAILY, snapshot.c.as_of), else_=None)
+    last = (
+        select(judgement.c.project_key, func.max(judgement.c.snapshot).label("snapshot"))
         .join(snapshot, snapshot.c.number == judgement.c.snapshot)
-        .where(judgement.c.snapshot <= number, judgement.c.body.is_not(None))
+        .where(judgement.c.snapshot <= number, snapshot.c.as_of <= today)
+        .group_by(
+            judgement.c.project_key,
+            extract("year", snapshot.c.as_of),
+            extract("month", snapshot.c.as_of),
+            day,
+        )
+        .subquery()
+    )
+    rows = db.execute(
+        select(judgement.c.project_key, snapshot.c.as_of, judgement.c.point)
+        .join(
+            last,
+            and_(judgement.c.project_key == last.c.project_key, judgement.c.snapshot == last.c.snapshot),
+        )
+        .join(snapshot, snapshot.c.number == judgement.c.snapshot)
+        .where(judgement.c.point.is_not(None))
         .order_by(judgement.c.project_key, judgement.c.snapshot)
     )
-    points: dict[str, dict[date, dict[str, Any]]] = {}
-    for key, as_of, body in rows:
-        points.setdefault(key, {})[as_of] = _point(as_of, body)
-    return {key: list(days.values()) for key, days in points.items()}
+    points: dict[str, list[dict[str, Any]]] = {}
+    for key, as_of, figures in rows:
+        points.setdefault(key, []).append({"as_of": as_of.isoformat(), **figures})
+    return points
 
 
-def _point(as_of: date, body: Mapping[str, Any]) -> dict[str, Any]:
+def point(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The colours and figures of a project's document, flat."""
+    gate, tickets = body.get("gate") or {}, body.get("ticket_counts") or {}
+    found = {name: verdict["value"] for name, verdict in body["status"].items()}
+    for section, names in SECTIONS.items():
+        found |= {name: (body.get(section) or {}).get(name) for name in names}
     return {
-        "as_of": as_of.isoformat(),
-        **{name: verdict["value"] for name, verdict in body["status"].items()},
-        "percent_complete": body["schedule"]["percent_complete"],
-        "variance_days": body["schedule"]["variance_days"],
-        "variance": body["cost"]["variance"],
-        "cpi": body["earned_value"]["cpi"],
-        "spi": body["earned_value"]["spi"],
+        **found,
+        "gate": gate.get("current"),
+        "gate_status": gate.get("status"),
+        "tickets_open": tickets.get("open"),
+        "tickets_breached": tickets.get("breached"),
     }
+
+
+COLOURED = ("overall", "schedule", "cost", "scope", "quality")
+STANDING = ("gate", "gate_status", "tickets_open", "tickets_breached")
+FIGURES = frozenset([*COLOURED, *(name for names in SECTIONS.values() for name in names), *STANDING])
+"""The keys of a point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A figure got another value: in which snapshot, and by which rules."""
+
+    snapshot_id: str
+    run_id: str
+    taken_at: datetime
+    as_of: date
+    rules: str
+    before: Any
+    after: Any
+
+
+def turns(db: Connection, project_key: str, figure: str) -> list[Turn]:
+    """Every value that a figure of FIGURES had, oldest first; a value kept under new rules is no turn."""
+    rows = db.execute(
+        select(judgement.c.point, judgement.c.rules, snapshot)
+        .join(snapshot, snapshot.c.number == judgement.c.snapshot)
+        .where(judgement.c.project_key == project_key)
+        .order_by(judgement.c.snapshot)
+    )
+    found: list[Turn] = []
+    before = None
+    for row in rows:
+        after = row.point[figure] if row.point else None
+        if after != before:
+            found.append(Turn(row.id, row.run_id, row.taken_at, row.as_of, row.rules, before, after))
+        before = after
+    return found

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table
 
 from portfolio.model import COMMON, ENTITIES, LINK_FIELDS, Entity
-from portfolio.store.types import Document, Instant, Words, column_type
+from portfolio.store.types import Document, Instant, Packed, Words, column_type
 
 metadata = MetaData()
 
@@ -67,6 +67,7 @@ history = Table(
     Column("field", Words, nullable=False),
     Column("before", Document),
     Column("after", Document),
+    Column("valid_at", Instant, nullable=False),
     Column("at", Instant, nullable=False),
     Column("run_id", Words, nullable=False),
 )
@@ -161,6 +162,7 @@ snapshot = Table(
     Column("complete", Boolean, nullable=False),
     Column("portfolio", Document, nullable=False),
     Column("sources", Document, nullable=False),
+    Column("newest_sources", Document),
 )
 
 judgement = Table(
@@ -170,8 +172,10 @@ judgement = Table(
     Column("snapshot", Integer, primary_key=True),
     Column("hash", Words, nullable=False),
     Column("facts", Words, nullable=False),
-    Column("body", Document),
-    Column("outcome", Document),
+    Column("rules", Words, nullable=False),
+    Column("point", Document),
+    Column("body", Packed),
+    Column("outcome", Packed),
 )
 
 ownership = Table(

@@ -5,11 +5,12 @@ in SQL are exact on both databases. Instants are UTC. Text loses U+0000, which P
 """
 
 import json
+import zlib
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Dialect, Integer, Text
+from sqlalchemy import BigInteger, Boolean, Date, DateTime, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from portfolio.model import FieldType
@@ -124,6 +125,21 @@ class Document(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From JSON text."""
         return None if value is None else json.loads(value)
+
+
+class Packed(TypeDecorator[Any]):
+    """A JSON-like value as compressed text: what is kept whole for years and never searched in."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        """To compressed JSON text."""
+        return None if value is None else zlib.compress(dump(value).encode())
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """From compressed JSON text."""
+        return None if value is None else json.loads(zlib.decompress(value))
 
 
 def column_type(kind: FieldType) -> TypeEngine[Any]:

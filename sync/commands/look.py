@@ -123,16 +123,15 @@ def explain(program: Program, project: str, figure: str | None, *, as_json: bool
 
 @click.command()
 @click.argument("project")
-@click.option("--field", help="Only this field.")
+@click.option("--field", help="Only this field; of a figure, such as cpi, every value it had.")
 @json_option
 @click.pass_obj
 def history(program: Program, project: str, field: str | None, *, as_json: bool) -> int:
     """Shows what changed, when, in which tool, by which run."""
-    from portfolio.store.entities import history_of  # noqa: PLC0415  (start-up stays fast for --help)
+    from sync.explaining import changes_of  # noqa: PLC0415  (start-up stays fast for --help)
 
-    names = ("at", "connection", "external_key", "entity", "field", "before", "after", "run_id")
     with program.store() as store, store.reading() as db:
-        changes = [{name: each[name] for name in names} for each in history_of(db, project, field)]
+        changes = changes_of(db, program.settings, project, field)
     if as_json:
         program.print_json(changes)
         return DONE

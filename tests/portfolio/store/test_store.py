@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, select, text, update
 
-from portfolio.store import audit, entities, records, runs, snapshots
+from portfolio.store import audit, entities, history, records, runs, snapshots
 from portfolio.store.database import SchemaOutdated, Store, faults, open_store
 from portfolio.store.records import Read
 from portfolio.store.tables import audit as audit_table
@@ -126,7 +126,7 @@ def test_each_changed_field_is_one_history_row_and_stamps_are_none(store: Store)
         entities.write(
             db, "work_item", [{**item, "title": "new", "due_on": date(2026, 12, 1)}], at=LATER, run_id="r3"
         )
-        changes = entities.history_of(db, "P", None)
+        changes = history.history_of(db, "P", None)
 
     assert [(c["field"], c["before"], c["after"], c["run_id"]) for c in changes] == [
         ("title", "old", "new", "r3"),
@@ -258,7 +258,9 @@ def test_a_snapshot_shows_the_newest_judgement_of_each_project_up_to_it(store: S
             }
             for number in (1, 2, 3)
         ]
-        trend = [(point["as_of"], point["overall"]) for point in snapshots.trends(db, 3)["A"]]
+        trend = [
+            (point["as_of"], point["overall"]) for point in snapshots.trends(db, 3, date(2026, 11, 23))["A"]
+        ]
         then = snapshots.newest(db, until=NOW + timedelta(days=1))
 
     assert shown == [{"A": "green", "B": "red"}, {"A": "red", "B": "red"}, {"A": "red"}]

@@ -200,6 +200,7 @@ def upgrade() -> None:
         sa.Column("field", sa.Text(), nullable=False),
         sa.Column("before", sa.Text(), nullable=True),
         sa.Column("after", sa.Text(), nullable=True),
+        sa.Column("valid_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -212,8 +213,10 @@ def upgrade() -> None:
         sa.Column("snapshot", sa.Integer(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("point", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("outcome", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("project_key", "snapshot"),
     )
     op.create_table(
@@ -437,6 +440,7 @@ def upgrade() -> None:
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("portfolio", sa.Text(), nullable=False),
         sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("newest_sources", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("number"),
     )
