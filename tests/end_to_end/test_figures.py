@@ -1,0 +1,206 @@
+"""The report's figures are those that the city's raw records give, worked out here in another way: by plain sums."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sandbox.city import BudgetLine, City, Project, Ticket, WorkItem
+from tests.end_to_end.office import Office, by
+
+NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
+TODAY, FISCAL_YEAR = date(2026, 11, 20), 2027
+CARRIER = {"proposed": "todo", "completed": "done", "cancelled": "cancelled"}
+"""The state of the Jira issue that carries a project's fields; otherwise it is in progress."""
+AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
+Amounts = dict[str, Decimal | None]
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """180 projects, read and judged."""
+    with Office(tmp_path_factory.mktemp("office"), size="city", now=NOW) as made:
+        assert made.run("pull").code == 1
+        assert made.run("assess").code == 1
+        yield made
+
+
+@pytest.fixture(scope="module")
+def report(office: Office) -> Any:
+    return office.report()
+
+
+@pytest.fixture(scope="module")
+def shown(report: Any) -> Mapping[str, Any]:
+    """The report's projects by key."""
+    return by(report["projects"], "key")
+
+
+def test_work_is_counted_as_the_tools_show_it(office: Office, shown: Mapping[str, Any]) -> None:
+    expected = {each.key: work(each) for each in office.city.projects}
+
+    assert {key: project["work"] for key, project in shown.items()} == expected
+    assert sum(each["overdue"] or 0 for each in expected.values()) > 100
+    assert sum(each["blocked"] or 0 for each in expected.values()) > 20
+
+
+def test_money_adds_up_per_project(office: Office, shown: Mapping[str, Any]) -> None:
+    names = (*AMOUNTS, "available", "variance")
+    expected = {each.key: texts(money(office.city, each)) for each in office.city.projects}
+
+    assert {key: {name: each["cost"][name] for name in names} for key, each in shown.items()} == expected
+    assert sum(each["variance"] is not None for each in expected.values()) > 100
+    for project in shown.values():
+        variance, revised = project["cost"]["variance"], project["cost"]["revised_budget"]
+        share = None if variance is None or Decimal(revised) == 0 else Decimal(variance) / Decimal(revised)
+        assert project["cost"]["variance_share"] == (
+            None if share is None else pytest.approx(float(share), abs=1e-6)
+        )
+
+
+def test_totals_are_the_sums_of_what_is_known(office: Office, report: Any) -> None:
+    every = [money(office.city, each) for each in office.city.projects]
+    totals = report["portfolio"]["totals"]
+    for name in (*AMOUNTS, "available", "variance"):
+        known = [value for each in every if (value := each[name]) is not None]
+        assert totals[name] == f"{sum(known, Decimal(0)):.2f}", name
+        assert totals["coverage"][name] == {"known": len(known), "of": len(every)}, name
+
+
+def test_the_store_holds_the_ledgers_to_the_cent(office: Office) -> None:
+    rows = [row for row in office.rows("budget_line") if row["deleted_at"] is None]
+    for control in office.city.control_totals():
+        where = [
+            row
+            for row in rows
+            if (row["fiscal_year"], row["fund"]) == (control.fiscal_year, control.fund)
+            and row["connection"] == {"files": "ledger"}.get(control.ledger, control.ledger)
+            and row["external_id"] != "EXAMPLE-OF-A-BAD-ROW"
+        ]
+        assert len(where) == control.rows, control
+        for name in AMOUNTS[:-1]:
+            total = sum((row[name] for row in where), Decimal(0))
+            assert total == getattr(control, name), (control, name)
+
+
+def test_the_drop_folders_csv_gives_the_same_sums(office: Office) -> None:
+    with (office.folder / "finance" / "in" / "budget_2026.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    rows = [
+        row
+        for row in office.rows("budget_line")
+        if row["connection"] == "ledger" and row["fiscal_year"] == FISCAL_YEAR - 1
+    ]
+    for name in AMOUNTS:
+        given = [Decimal(line[name]) for line in lines if line[name]]
+        kept = [row[name] for row in rows if row[name] is not None]
+        assert (sum(kept), len(kept)) == (sum(given), len(given)), name
+
+
+def test_the_schedule_is_late_by_the_days_between_the_dates(office: Office, shown: Mapping[str, Any]) -> None:
+    expected = {}
+    for project in office.city.projects:
+        finish = project.finish_actual or project.finish_forecast
+        known = finish is not None and project.finish_baseline is not None
+        expected[project.key] = (finish - project.finish_baseline).days if known else None  # type: ignore[operator]
+
+    assert {key: each["schedule"]["variance_days"] for key, each in shown.items()} == expected
+    assert sum(1 for days in expected.values() if days) > 50
+    for project in office.city.projects:
+        schedule = shown[project.key]["schedule"]
+        for name in ("start_planned", "finish_planned", "finish_baseline"):
+            day = getattr(project, name)
+            assert schedule[name] == (day.isoformat() if day else None), (project.key, name)
+
+
+def test_tickets_are_counted_per_project(office: Office, shown: Mapping[str, Any]) -> None:
+    expected = {
+        each.key: Counter(t.type for t in each.tickets if is_open(t)) for each in office.city.projects
+    }
+    counts = {key: each["ticket_counts"] for key, each in shown.items()}
+
+    assert {key: each["by_type"] for key, each in counts.items()} == expected
+    assert {key: each["open"] for key, each in counts.items()} == {
+        key: each.total() for key, each in expected.items()
+    }
+    assert sum(each["open"] for each in counts.values()) > 50
+
+
+def test_counts_are_counts_of_the_projects(report: Any) -> None:
+    counts = report["portfolio"]["counts"]
+    for dimension in ("overall", "schedule", "cost", "scope", "quality"):
+        colours = Counter(each["status"][dimension]["value"] for each in report["projects"])
+        assert {name: count for name, count in counts[dimension].items() if count} == colours
+    assert counts["projects"] == len(report["projects"])
+
+
+def is_open(ticket: Ticket) -> bool:
+    """A change whose work is done is under review in ServiceNow, and so not closed yet."""
+    over = {"closed", "cancelled"} if ticket.type == "change" else {"resolved", "closed", "cancelled"}
+    return ticket.state not in over
+
+
+def work(project: Project) -> dict[str, int | None]:
+    """What the tools show of a project's work: Planner knows neither epics nor cancelled tasks; none is unknown."""
+    items: list[WorkItem] = []
+    if project.work_tool != "planner":
+        items += project.work
+    items += [each for each in project.plan_tasks if each.type != "epic" and each.status != "cancelled"]
+    if not items and not project.carrier:
+        return dict.fromkeys(("todo", "in_progress", "done", "cancelled", "blocked", "overdue"))
+    counts = Counter[str](each.status for each in items)
+    is_open = [each for each in items if each.status in {"todo", "in_progress"}]
+    due = [each.due_on for each in is_open if each.due_on]
+    if project.carrier:
+        state = CARRIER.get(project.state, "in_progress")
+        counts[state] += 1
+        due += [project.finish_planned] if state in {"todo", "in_progress"} else []
+    return {
+        **{name: counts[name] for name in ("todo", "in_progress", "done", "cancelled")},
+        "blocked": sum(each.blocked for each in is_open),
+        "overdue": sum(day < TODAY for day in due),
+    }
+
+
+def lines_of(city: City, project: Project) -> list[BudgetLine]:
+    """This fiscal year's lines of a project's budget codes; without any, those of the newest year before."""
+    codes = set(project.budget_codes)
+    lines = [each for each in city.budget_lines() if each.budget_code in codes]
+    years = [each.fiscal_year for each in lines if each.fiscal_year <= FISCAL_YEAR]
+    return [each for each in lines if each.fiscal_year == max(years)] if years else []
+
+
+def money(city: City, project: Project) -> Amounts:
+    """A project's amounts: each known only if it is known of every line; the variance account by account."""
+    lines = lines_of(city, project)
+    found: Amounts = {}
+    for name in AMOUNTS:
+        values = [getattr(each, name) for each in lines]
+        found[name] = sum(values, Decimal(0)) if values and None not in values else None
+    if not lines:
+        return {**found, "available": None, "variance": None}
+    found["available"] = sum(
+        (each.revised_budget - each.pre_encumbered - each.encumbered - each.actual for each in lines),
+        Decimal(0),
+    )
+    accounts: dict[tuple[str, ...], list[BudgetLine]] = {}
+    for each in lines:
+        accounts.setdefault((each.budget_code, each.fund, each.cost_center, each.account), []).append(each)
+    found["variance"] = sum((_variance(some) for some in accounts.values()), Decimal(0))
+    return found
+
+
+def _variance(lines: list[BudgetLine]) -> Decimal:
+    revised = sum((each.revised_budget for each in lines), Decimal(0))
+    forecasts = [each.forecast for each in lines if each.forecast is not None]
+    if len(forecasts) == len(lines):
+        return revised - sum(forecasts, Decimal(0))
+    return revised - sum((each.encumbered + each.actual for each in lines), Decimal(0))
+
+
+def texts(amounts: Amounts) -> dict[str, str | None]:
+    return {name: None if value is None else f"{value:.2f}" for name, value in amounts.items()}
