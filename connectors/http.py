@@ -192,8 +192,9 @@ class Http:
 
         `idempotent` (default: GET, HEAD, OPTIONS): the call may be repeated. Such calls are retried on
         connection errors, time-outs, 408, 425, 429, 500, 502, 503, 504 and answers cut short. Of the others,
-        an unclear ending is `OutcomeUnknown`; one that surely never reached the tool is `Unavailable`. An
-        absolute address (a next link) must be on the base address's scheme and host.
+        an unclear ending is `OutcomeUnknown`; one that surely never reached the tool is `Unavailable`. The body
+        of an error (400 and above) comes without our secrets, for it is quoted to people. An absolute
+        address (a next link) must be on the base address's scheme and host.
         """
         method = method.upper()
         call = _Call(
@@ -228,7 +229,9 @@ class Http:
         for secret in sorted(known, key=len, reverse=True):
             encoded = base64.b64encode(secret.encode()).decode()
             escaped = plain_json.dumps(secret)[1:-1]
-            for form in (secret, quote(secret, safe=""), quote_plus(secret), escaped, encoded):
+            within = plain_json.dumps(escaped)[1:-1]
+            quoted = (quote(secret, safe=""), quote(secret), quote_plus(secret))
+            for form in (within, escaped, secret, *quoted, encoded):
                 text = text.replace(form, "•••")
         return text
 
@@ -243,6 +246,8 @@ class Http:
         if response.status_code == requests.codes.unauthorized and isinstance(self._auth, Renewable):
             self._auth.renew()
             response, body = self._send(call)
+        if response.status_code >= requests.codes.bad_request:
+            body = self.redact(body.decode("utf-8", "replace")).encode()
         if response.status_code not in call.ok:
             self._refuse(call, response, body)
         return Answer(

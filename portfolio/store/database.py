@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 BUSY_SECONDS = 30
 
@@ -117,7 +117,7 @@ def _engine(url: str) -> Engine:
             _prepare_sqlite(engine)
         else:
             engine = create_engine(parsed, pool_pre_ping=True)
-    except (ImportError, ValueError) as error:
+    except (ArgumentError, ImportError, ValueError) as error:
         raise StoreError(f"store {parsed.render_as_string(hide_password=True)}: {error}") from error
     return engine
 
