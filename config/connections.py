@@ -17,6 +17,7 @@ from config.parts import (
     OnDrift,
     Part,
     ProxyUrl,
+    Quiet,
     Share,
     SqlUrl,
     Text,
@@ -184,6 +185,7 @@ class SafetyOverride(Part):
     max_missing: Share | None = None
     stale_after: Duration | None = None
     on_drift: OnDrift | None = None
+    quiet: Quiet | None = None
 
 
 class _Connection(Part):

@@ -23,6 +23,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from config import hours
+
 
 class Part(BaseModel):
     """A frozen part of the settings; a key that it does not have is an error that knows which keys it has."""
@@ -95,6 +97,16 @@ FilePath = Annotated[
     Path,
     BeforeValidator(_path),
     WithJsonSchema({"type": "string", "description": "relative to the configuration file"}),
+]
+
+
+def _quiet(value: str) -> str:
+    hours.parse(value)
+    return value
+
+
+Quiet = Annotated[
+    str, AfterValidator(_quiet), Field(description="hours in which nothing is written, such as 22:00-06:00")
 ]
 
 

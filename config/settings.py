@@ -29,6 +29,7 @@ from config.parts import (
     Flag,
     OnDrift,
     Part,
+    Quiet,
     Share,
     SqlUrl,
     Text,
@@ -115,6 +116,7 @@ class Safety(Part):
     max_missing: Share = Decimal("0.2")
     stale_after: Duration = Field(default="24h", validate_default=True)
     on_drift: OnDrift = "restore"
+    quiet: Quiet | None = None
 
 
 class Link(Part):

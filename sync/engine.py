@@ -23,7 +23,7 @@ from portfolio.store.database import Store
 from portfolio.store.leases import Lease, LeaseLost
 from portfolio.store.tables import entity_tables, source_record
 from portfolio.store.types import json_like
-from sync import guards, wiring, wishes
+from sync import guards, tenant, wiring, wishes
 from sync import plan as planning
 from sync.assess import Assessed, assess, today_of
 from sync.plan import Change, Hold, Plan, Refusal, Sight
@@ -57,6 +57,8 @@ class Report:
     held: list[Hold] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     """Connections whose targets could not be looked at, and why."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Connections whose writes wait for a later run, and why: quiet hours, or writing was switched off meanwhile."""
     applied: int = 0
     records_written: int = 0
     refused: int = 0
@@ -94,6 +96,7 @@ class Report:
             "unknown": self.unknown,
             "failed": sorted(name for name, result in self.read.items() if not result.ok),
             "held": sorted({hold.connection for hold in self.held}),
+            "waiting": dict(sorted(self.waiting.items())),
         }
 
 
@@ -112,6 +115,7 @@ class Run:
         stop: threading.Event | None = None,
         say: Callable[[str], None] = _LOG.info,
         connect: Callable[[str], Connector] | None = None,
+        may_write: Callable[[str], bool] | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -124,6 +128,8 @@ class Run:
         self._command = command
         self._connect = connect or (lambda name: wiring.connector(settings, name))
         self._connectors: dict[str, Connector] = {}
+        self._may_write = may_write or (lambda name: settings.safety_of(name).write)
+        self._approve = False
         self._named = frozenset(settings.connections)
         self._looked: dict[str, dict[str, Shown]] = {}
         self._targets: dict[tuple[str, str], Wanted] = {}
@@ -249,6 +255,7 @@ class Run:
         Brakes are noted, nothing is written.
         """
         self._named = frozenset(names or self.settings.connections)
+        self._approve = caps.approve
         assessed = self.report.assessed or self.assess()
         wanted, refused = self._wanted(assessed)
         self._targets = {
@@ -418,8 +425,38 @@ class Run:
             with self.store.transaction() as db:
                 self._guard(db, name)
                 writes.settle_stale(db, name, self.clock())
-            if name in by_place and not self.stop.is_set():
+            if name in by_place and not self._waits(name) and self._recognised(name):
                 self._write(name, by_place[name])
+        self.report.interrupted = self.report.interrupted or self.stop.is_set()
+
+    def _waits(self, name: str) -> bool:
+        """Whether no further request may be written there now: stopped, switched off, or a quiet hour."""
+        if self.stop.is_set():
+            return True
+        hours = guards.quiet(self.settings, name, self.clock())
+        if hours is None and self._may_write(name):
+            return False
+        self.report.waiting[name] = f"quiet hours {hours}" if hours else "writing was switched off"
+        self.say(f"{name}: {self.report.waiting[name]}: the planned writes wait for a later run")
+        return True
+
+    def _recognised(self, name: str) -> bool:
+        """Whether the tool about to be written is the one that this connection has always been."""
+        read = self.report.read.get(name)
+        if read is not None and read.tenant is not None:
+            return True
+        with self.store.reading() as db:
+            before = tenant.known(db, name)
+        try:
+            seen = tenant.ask(self.connector(name), before, approve=self._approve)
+        except ConnectorError as error:
+            self._stopped(name, {}, error)
+            return False
+        with self.store.transaction() as db:
+            self._guard(db, name)
+            tool = self.settings.connections[name].tool
+            tenant.note(db, name, tool, tenant.Known(seen, wiring.address(self.settings, name)))
+        return True
 
     def _write(self, name: str, records: Mapping[str, Sequence[Change]]) -> None:
         patches, numbers = [], {}
@@ -440,6 +477,8 @@ class Run:
             for outcome in self.connector(name).push(patches):
                 record = wishes.reference(outcome.patch.target)
                 self._settle(name, record, records[record], numbers.pop(record), outcome)
+                if numbers and self._waits(name):
+                    break
         except ConnectorError as error:
             self._stopped(name, numbers, error)
         except LeaseLost as lost:
@@ -534,6 +573,8 @@ class Run:
             runs.note_connection(
                 db, name, self.settings.connections[name].tool, state=FAILED, error=error.text, fix=error.fix
             )
+            if isinstance(error, tenant.OtherTenant):
+                tenant.refuse(db, name, error, self.clock())
         self.report.unread[name] = error.text
         self.say(f"{name}: writing stopped: {error.text}")
 

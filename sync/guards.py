@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection as Db
 
+from config import hours
+from config.settings import Settings
 from portfolio.store import runs
 from sync.plan import FLIPS, Drift, Written
 
@@ -27,6 +29,14 @@ def written(
 
 def _flips(row: Mapping[str, Any], now: datetime) -> int:
     return int(row["flips"]) if now - row["written_at"] < SETTLED else 0
+
+
+def quiet(settings: Settings, name: str, at: datetime) -> str | None:
+    """The quiet hours of a connection, if `at` is within them on the portfolio's clock."""
+    text = settings.safety_of(name).quiet
+    if text is None or not hours.parse(text).hold(at.astimezone(settings.portfolio.zone).time()):
+        return None
+    return text
 
 
 def note_parked(db: Db, names: Collection[str], drift: Iterable[Drift], at: datetime) -> None:

@@ -46,6 +46,13 @@ class Program:
 
         return load(self.config, self.environ, checks=[problems])
 
+    def may_write(self) -> Callable[[str], bool]:
+        """The kill switch: `safety.write` as the file says it when it is asked."""
+        from config.loading import load  # noqa: PLC0415  (as above)
+        from sync.switch import Switch  # noqa: PLC0415  (as above)
+
+        return Switch(self.config, lambda: load(self.config, self.environ), self.settings)
+
     def now(self) -> datetime:
         """The instant to judge at: `--now`, else the clock."""
         return self.fixed_now or datetime.now(UTC)

@@ -6,7 +6,7 @@ A page and its cursor land in one transaction. A connection that fails keeps its
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -19,7 +19,8 @@ from portfolio.store import records, runs
 from portfolio.store.database import Store
 from portfolio.store.leases import LeaseLost
 from portfolio.store.records import Read
-from sync import wiring
+from sync import tenant, wiring
+from sync.tenant import Known, OtherTenant
 from sync.translation import Translator, keep, mapping_of
 
 WAITING_PAGES = 8
@@ -38,13 +39,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A connection ready to be read: its connector, streams, and how many disappearances are believed."""
+    """A connection ready to be read: its connector, streams, how many disappearances are believed, its address (a hash)."""
 
     name: str
     tool: str
     connector: Connector
     readings: tuple[Reading, ...]
     max_missing: Decimal
+    address: str
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Result:
     held: str | None = None
     error: str | None = None
     fix: str = ""
+    tenant: str | None = None
+    """Who the tool said it is, if it was asked."""
     busy: bool = False
     """Another process holds this connection; nothing of it was touched here."""
     notes: list[str] = field(default_factory=list)
@@ -91,12 +95,18 @@ class _Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class _Met:
+    tool: Tool
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Ended:
     tool: Tool
     error: ConnectorError | None
 
 
-_Event = _Arrived | _Counted | _Ended
+_Event = _Met | _Arrived | _Counted | _Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +118,28 @@ class _Start:
     """Ids that an earlier census missed."""
 
 
-def _read(tool: Tool, starts: Sequence[_Start], out: "queue.Queue[_Event]", stop: threading.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class _Meeting:
+    """Whom to expect before the first read; `approve`: whoever it is."""
+
+    before: Known
+    approve: bool
+
+
+def _read(
+    tool: Tool,
+    meeting: _Meeting | None,
+    starts: Sequence[_Start],
+    out: "queue.Queue[_Event]",
+    stop: threading.Event,
+) -> None:
     error: ConnectorError | None = None
     try:
+        if meeting is not None:
+            found = tenant.ask(tool.connector, meeting.before, approve=meeting.approve)
+            out.put(_Met(tool, found))
+            if meeting.before.tenant not in {None, found}:
+                starts = [replace(start, cursor=None) for start in starts]
         for reading, start in zip(tool.readings, starts, strict=True):
             for event in _stream(tool, reading, start):
                 out.put(event)
@@ -178,7 +207,10 @@ class Puller:
         for tool in tools:
             starts = [self._start(tool, reading) for reading in tool.readings]
             thread = threading.Thread(
-                target=_read, args=(tool, starts, events, self.stop), name=tool.name, daemon=True
+                target=_read,
+                args=(tool, self._meeting(tool, starts), starts, events, self.stop),
+                name=tool.name,
+                daemon=True,
             )
             thread.start()
             threads.append(thread)
@@ -194,6 +226,15 @@ class Puller:
         for thread in threads:
             thread.join()
         return results
+
+    def _meeting(self, tool: Tool, starts: Sequence[_Start]) -> _Meeting | None:
+        """The tool is asked who it is at its first read, at another address, and at a census."""
+        with self.store.reading() as db:
+            before = tenant.known(db, tool.name)
+        counted = any(start.known is not None for start in starts)
+        if before.tenant is not None and before.address == tool.address and not counted:
+            return None
+        return _Meeting(before, self.approve)
 
     def _start(self, tool: Tool, reading: Reading) -> _Start:
         read = _read_of(tool, reading)
@@ -211,14 +252,23 @@ class Puller:
         resume = row.cursor if row is not None and not self.full else None
         return _Start(resume, known, missed)
 
-    def _take_in(self, event: _Arrived | _Counted, result: Result) -> None:
+    def _take_in(self, event: _Met | _Arrived | _Counted, result: Result) -> None:
         try:
-            if isinstance(event, _Arrived):
+            if isinstance(event, _Met):
+                self._meet(event, result)
+            elif isinstance(event, _Arrived):
                 self._store_page(event, result)
             else:
                 self._count(event, result)
         except LeaseLost as lost:
             result.error, result.busy = str(lost), True
+
+    def _meet(self, event: _Met, result: Result) -> None:
+        tool = event.tool
+        with self.store.transaction() as db:
+            self.guard(db, tool.name)
+            tenant.note(db, tool.name, tool.tool, Known(event.tenant, tool.address))
+        result.tenant = event.tenant
 
     def _store_page(self, event: _Arrived, result: Result) -> None:
         tool, reading, page = event.tool, event.reading, event.page
@@ -287,6 +337,9 @@ class Puller:
     def _end(self, event: _Ended, result: Result) -> None:
         if event.error is not None and result.error is None:
             result.error, result.fix = event.error.text, event.error.fix
+        if isinstance(event.error, OtherTenant):
+            with self.store.transaction() as db:
+                tenant.refuse(db, event.tool.name, event.error, self.now)
 
 
 def _read_of(tool: Tool, reading: Reading) -> Read:
@@ -301,4 +354,11 @@ def tool_of(settings: Settings, name: str, connector: Connector) -> Tool:
     readings = tuple(
         Reading(stream, translator) for stream, translator in zip(streams, translators, strict=True)
     )
-    return Tool(name, connection.tool, connector, readings, settings.safety_of(name).max_missing)
+    return Tool(
+        name,
+        connection.tool,
+        connector,
+        readings,
+        settings.safety_of(name).max_missing,
+        wiring.address(settings, name),
+    )

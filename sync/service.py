@@ -42,6 +42,7 @@ class Service:
         self.stop = threading.Event()
         self.busy = threading.Event()
         self.turned_at: datetime = program.now()
+        self.may_write = program.may_write()
 
     def sync(self, *, census: bool = False) -> None:
         """One run; a failure is logged and the service goes on."""
@@ -58,6 +59,7 @@ class Service:
                     now=program.now(),
                     clock=program.now,
                     stop=self.stop,
+                    may_write=self.may_write,
                 ) as run,
             ):
                 run.pull(list(program.settings.connections), census=census)

@@ -1,5 +1,6 @@
 """The only place that turns settings into objects: connectors, streams, translators, policies."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -195,6 +196,14 @@ def connector(settings: Settings, name: str) -> Connector:
 
     version: dict[str, Any] = {"api_version": connection.api_version} if connection.api_version else {}
     return Salesforce(name, http, read_only=refuse, **version)
+
+
+def address(settings: Settings, name: str) -> str:
+    """A hash of where a connection points: it changes when the configuration names another place."""
+    connection = settings.connections[name]
+    place = connection.path if isinstance(connection, tools.Files) else connection.url
+    tenant = connection.tenant_id if isinstance(connection, tools.Planner) else None
+    return hashlib.sha256(f"{place} {tenant}".encode()).hexdigest()
 
 
 def owned_fields(settings: Settings, name: str) -> tuple[str, ...]:

@@ -122,6 +122,7 @@ def start(program: Program, store: Any, command: str, stop: threading.Event | No
         clock=program.now,
         stop=stop,
         say=program.progress,
+        may_write=program.may_write(),
     )
 
 

@@ -9,7 +9,16 @@ from tests.reliability.town import Town, found
 
 
 @pytest.fixture
-def town(store_url: str, tmp_path: Path) -> Iterator[Town]:
+def town(tmp_path: Path) -> Iterator[Town]:
+    """A town over SQLite."""
+    made = found(f"sqlite:///{tmp_path / 'portico.db'}", tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def town_of_both(store_url: str, tmp_path: Path) -> Iterator[Town]:
+    """A town over each database in turn."""
     made = found(store_url, tmp_path)
     yield made
     made.store.close()
