@@ -19,6 +19,7 @@ from portfolio.overview import DIMENSIONS
 from portfolio.store import gather, links, manual, records, runs, snapshots
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
+from sync.crash import reach
 from sync.wiring import declared_projects
 
 
@@ -144,11 +145,13 @@ def assess(
     names = links.registry(db, *declared_projects(settings))
     if link:
         links.link(db, names)
+    reach("assess.linked")
     stated = sources(db, settings, now)
     expired = frozenset(each["connection"] for each in stated if each["expired"])
     last = snapshots.newest(db)
     before = snapshots.judgements(db, last.number) if last else {}
     judged = judged_of(facts_of(db, settings, names, now, expired), before, now, policy, stories_of(db))
+    reach("assess.judged")
     changed: dict[str, Judged | None] = {
         key: each for key, each in judged.items() if key not in before or _moved(before[key], each)
     }
@@ -174,6 +177,7 @@ def assess(
         sources=stated,
         changed=changed,
     )
+    reach("snapshot.in_keep")
     number = last.number + 1 if last else 1
     return Assessed(snapshot_id, number, now, judged, names, len(changed), is_new=True)
 

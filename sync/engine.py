@@ -23,11 +23,13 @@ from portfolio.store.database import Store
 from portfolio.store.leases import Lease, LeaseLost
 from portfolio.store.tables import entity_tables, source_record
 from portfolio.store.types import json_like
-from sync import guards, tenant, wiring, wishes
+from sync import guards, settling, tenant, wiring, wishes
 from sync import plan as planning
 from sync.assess import Assessed, assess, today_of
+from sync.crash import reach
 from sync.plan import Change, Hold, Plan, Refusal, Sight
-from sync.pull import Puller, Result, Tool, tool_of
+from sync.pull import Puller, Result, tool_of
+from sync.reading import Tool
 from sync.wishes import Stamp, Wanted
 
 _LOG = logging.getLogger("portico.run")
@@ -139,6 +141,7 @@ class Run:
     def __enter__(self) -> Self:
         with self.store.transaction() as db:
             runs.start(db, self.report.run_id, self._command, self.now)
+        reach("run.started")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
@@ -151,6 +154,7 @@ class Run:
             self.report.quarantined = len(runs.quarantined(db))
             outcome = outcome if kind is not None else self.report.outcome
             runs.finish(db, self.report.run_id, outcome, self.report.counts(), self.clock())
+            reach("run.finishing")
 
     def connector(self, name: str) -> Connector:
         """The connector of a connection, made when first needed."""
@@ -220,6 +224,8 @@ class Run:
                     self._guard(db, result.name)
                     self._note(db, result)
                 self.say(_told(result))
+            reach("pull.noting")
+        reach("pull.noted")
 
     def _note(self, db: Db, result: Result) -> None:
         values: dict[str, str | None]
@@ -242,6 +248,7 @@ class Run:
         with self.store.transaction() as db:
             leases.lock(db, PORTFOLIO)
             assessed = assess(db, self.settings, self.policy, now=self.now, run_id=self.report.run_id)
+        reach("assess.kept")
         self.report.assessed = assessed
         kept = "new snapshot" if assessed.is_new else "nothing changed since snapshot"
         self.say(
@@ -261,14 +268,28 @@ class Run:
         self._targets = {
             (each.wishes[0].connection, each.wishes[0].record): each for each in wanted if each.wishes
         }
+        reach("plan.wanted")
+        sights, missing = self._sights(wanted)
+        self._confirm(sights)
         with self.store.reading() as db:
             owned = writes.owned(db)
-        sights, missing = self._sights(wanted)
+        reach("plan.seen")
         written = guards.written(owned, self.now, approve=caps.approve)
         made = planning.make([wish for each in wanted for wish in each.wishes], sights, written)
         self.report.plan = Plan(made.changes, (*refused, *missing), made.drift)
         self._brake(caps, owned)
+        reach("plan.made")
         return self.report.plan
+
+    def _confirm(self, sights: Mapping[tuple[str, str], Sight]) -> None:
+        """Notes writes of earlier runs that the tools show, where no other run is at work on them."""
+        with self.store.reading() as db:
+            unsettled = {entry["connection"] for entry in writes.unsettled(db)}
+        for name in sorted(unsettled & {name for name, _ in sights}):
+            if self._take(name):
+                with self.store.transaction() as db:
+                    self._guard(db, name)
+                    settling.confirm(db, name, sights, at=self.clock(), run_id=self.report.run_id)
 
     def _brake(self, caps: Caps, owned: Mapping[tuple[str, str, str], Any]) -> None:
         records: dict[str, set[str]] = defaultdict(set)
@@ -424,10 +445,11 @@ class Run:
                 continue
             with self.store.transaction() as db:
                 self._guard(db, name)
-                writes.settle_stale(db, name, self.clock())
+                settling.give_up(db, name, at=self.clock(), run_id=self.report.run_id)
             if name in by_place and not self._waits(name) and self._recognised(name):
                 self._write(name, by_place[name])
         self.report.interrupted = self.report.interrupted or self.stop.is_set()
+        reach("apply.done")
 
     def _waits(self, name: str) -> bool:
         """Whether no further request may be written there now: stopped, switched off, or a quiet hour."""
@@ -460,6 +482,7 @@ class Run:
 
     def _write(self, name: str, records: Mapping[str, Sequence[Change]]) -> None:
         patches, numbers = [], {}
+        reach("apply.before_intent")
         with self.store.transaction() as db:
             self._guard(db, name)
             for record, changes in records.items():
@@ -473,10 +496,14 @@ class Run:
                     changes=[_journalled(change) for change in changes],
                     at=self.clock(),
                 )
+            reach("apply.in_intent")
+        reach("apply.after_intent")
         try:
             for outcome in self.connector(name).push(patches):
+                reach("apply.after_request")
                 record = wishes.reference(outcome.patch.target)
                 self._settle(name, record, records[record], numbers.pop(record), outcome)
+                reach("apply.after_settle")
                 if numbers and self._waits(name):
                     break
         except ConnectorError as error:
@@ -521,6 +548,7 @@ class Run:
                 db, name, record, json_like(values), outcome.shown.version if outcome.shown else None, at
             )
             writes.settle(db, number, "applied", at)
+            reach("apply.in_settle")
             audit.record(
                 db,
                 at=at,
@@ -625,6 +653,7 @@ def _journalled(change: Change) -> dict[str, Any]:
         "before": json_like(change.before),
         "after": json_like(change.after),
         "why": change.why,
+        "flips": change.flips,
     }
 
 

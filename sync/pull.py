@@ -3,23 +3,25 @@
 A page and its cursor land in one transaction. A connection that fails keeps its rows and harms no other.
 """
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from connectors.base import Connector, Page, Stream, Target
-from connectors.errors import ConnectorError, StopConnection
+from connectors.base import Connector
 from portfolio.store import records, runs
 from portfolio.store.database import Store
 from portfolio.store.leases import LeaseLost
 from portfolio.store.records import Read
-from sync import tenant, wiring
+from sync import reading, tenant, wiring
+from sync.crash import reach
+from sync.reading import Arrived, Counted, Ended, Event, Met, Order, Reading, Start, Stored, Tool
 from sync.tenant import Known, OtherTenant
 from sync.translation import Translator, keep, mapping_of
 
@@ -27,26 +29,10 @@ WAITING_PAGES = 8
 CENSUS_EVERY = timedelta(days=1)
 BRAKE_FROM = 10
 """The brake on disappearances applies to scopes of at least this many records."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One stream of a connection with the translator of its records."""
-
-    stream: Stream
-    translator: Translator
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A connection ready to be read: its connector, streams, how many disappearances are believed, its address (a hash)."""
-
-    name: str
-    tool: str
-    connector: Connector
-    readings: tuple[Reading, ...]
-    max_missing: Decimal
-    address: str
+LOOKED_AT = 5
+"""So many of the newest records are looked at by id to notice that a tool went back in time."""
+DISAPPEARED, RESTORED = "disappeared", "restored"
+WAIT_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -73,106 +59,6 @@ class Result:
     def ok(self) -> bool:
         """Whether this connection was read to the end."""
         return self.error is None and self.complete
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrived:
-    tool: Tool
-    reading: Reading
-    page: Page
-    held: frozenset[str] | None = None
-    """On the last page of a read that is the whole truth: every id that the read held."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    tool: Tool
-    reading: Reading
-    absent: frozenset[str]
-    """Stored ids that the census did not hold."""
-    gone: frozenset[str]
-    """Those of them that an earlier census missed too and that a read by id does not find."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Met:
-    tool: Tool
-    tenant: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    tool: Tool
-    error: ConnectorError | None
-
-
-_Event = _Met | _Arrived | _Counted | _Ended
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    cursor: Mapping[str, object] | None
-    known: frozenset[str] | None
-    """Stored ids when a census is due, else None."""
-    missed: frozenset[str]
-    """Ids that an earlier census missed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Meeting:
-    """Whom to expect before the first read; `approve`: whoever it is."""
-
-    before: Known
-    approve: bool
-
-
-def _read(
-    tool: Tool,
-    meeting: _Meeting | None,
-    starts: Sequence[_Start],
-    out: "queue.Queue[_Event]",
-    stop: threading.Event,
-) -> None:
-    error: ConnectorError | None = None
-    try:
-        if meeting is not None:
-            found = tenant.ask(tool.connector, meeting.before, approve=meeting.approve)
-            out.put(_Met(tool, found))
-            if meeting.before.tenant not in {None, found}:
-                starts = [replace(start, cursor=None) for start in starts]
-        for reading, start in zip(tool.readings, starts, strict=True):
-            for event in _stream(tool, reading, start):
-                out.put(event)
-                if stop.is_set():
-                    error = StopConnection("the run was interrupted")
-                    return
-    except ConnectorError as caught:
-        error = caught
-    except Exception as caught:  # noqa: BLE001  a defect of one connector must not end the others
-        error = StopConnection(f"unexpected {type(caught).__name__}: {caught}")
-    finally:
-        out.put(_Ended(tool, error))
-
-
-def _stream(tool: Tool, reading: Reading, start: _Start) -> Iterator[_Event]:
-    seen: set[str] = set()
-    for page in tool.connector.pull(reading.stream, start.cursor):
-        seen.update(record.id for record in page.records)
-        seen.update(row.id for row in page.rejects)
-        whole = page.last and page.complete and page.replaces
-        yield _Arrived(tool, reading, page, frozenset(seen) if whole else None)
-    if start.known is None:
-        return
-    census = tool.connector.census(reading.stream)
-    if census.ids is not None:
-        absent = start.known - census.ids - seen
-        yield _Counted(tool, reading, absent, _gone(tool, reading, absent & start.missed))
-
-
-def _gone(tool: Tool, reading: Reading, ids: frozenset[str]) -> frozenset[str]:
-    targets = [Target(reading.stream.kind, each) for each in sorted(ids)]
-    there = {shown.target.id for shown in tool.connector.look(targets) if shown.exists} if targets else set()
-    return ids - there
 
 
 class Puller:
@@ -202,41 +88,44 @@ class Puller:
     def pull(self, tools: Sequence[Tool]) -> dict[str, Result]:
         """Reads every tool; returns one result per connection. Never raises for a tool's failure."""
         results = {tool.name: Result(tool.name, tool.tool) for tool in tools}
-        events: queue.Queue[_Event] = queue.Queue(WAITING_PAGES)
-        threads = []
-        for tool in tools:
-            starts = [self._start(tool, reading) for reading in tool.readings]
-            thread = threading.Thread(
-                target=_read,
-                args=(tool, self._meeting(tool, starts), starts, events, self.stop),
-                name=tool.name,
-                daemon=True,
-            )
-            thread.start()
-            threads.append(thread)
-        running = len(threads)
-        while running:
-            event = events.get()
-            result = results[event.tool.name]
-            if isinstance(event, _Ended):
-                running -= 1
-                self._end(event, result)
-            elif result.error is None:
-                self._take_in(event, result)
-        for thread in threads:
-            thread.join()
+        events: queue.Queue[Event] = queue.Queue(WAITING_PAGES)
+        threads: list[threading.Thread] = []
+        given_up = threading.Event()
+
+        def stopped() -> bool:
+            return self.stop.is_set() or given_up.is_set()
+
+        try:
+            for tool in tools:
+                thread = threading.Thread(
+                    target=reading.read,
+                    args=(self._order(tool), events, stopped),
+                    name=tool.name,
+                    daemon=True,
+                )
+                thread.start()
+                threads.append(thread)
+            reach("pull.started")
+            running = len(threads)
+            while running:
+                event = events.get()
+                running -= isinstance(event, Ended)
+                self._take_in(event, results[event.tool.name])
+        finally:
+            given_up.set()
+            _drain(threads, events)
         return results
 
-    def _meeting(self, tool: Tool, starts: Sequence[_Start]) -> _Meeting | None:
+    def _order(self, tool: Tool) -> Order:
         """The tool is asked who it is at its first read, at another address, and at a census."""
+        starts = [self._start(tool, each) for each in tool.readings]
         with self.store.reading() as db:
             before = tenant.known(db, tool.name)
-        counted = any(start.known is not None for start in starts)
-        if before.tenant is not None and before.address == tool.address and not counted:
-            return None
-        return _Meeting(before, self.approve)
+        counted = any(start.stored is not None for start in starts)
+        met = before.tenant is not None and before.address == tool.address and not counted
+        return Order(tool, starts, None if met else before, self.approve)
 
-    def _start(self, tool: Tool, reading: Reading) -> _Start:
+    def _start(self, tool: Tool, reading: Reading) -> Start:
         read = _read_of(tool, reading)
         with self.store.transaction() as db:
             row = records.cursor(db, read)
@@ -244,33 +133,41 @@ class Puller:
                 for some in records.stored_batches(db, read):
                     keep(db, read, reading.translator, some, at=self.now, run_id=self.run_id)
                 records.keep_cursor(db, read, mapping=reading.translator.fingerprint)
+                reach("translate.again")
             census_due = row is not None and (
                 self.census or row.census_at is None or self.now - row.census_at >= CENSUS_EVERY
             )
-            known = frozenset(records.stored_ids(db, read)) if census_due else None
-            missed = frozenset(records.missed_ids(db, read))
+            stored = _stored(db, read) if census_due else None
         resume = row.cursor if row is not None and not self.full else None
-        return _Start(resume, known, missed)
+        return Start(resume, stored)
 
-    def _take_in(self, event: _Met | _Arrived | _Counted, result: Result) -> None:
+    def _take_in(self, event: Event, result: Result) -> None:
+        if isinstance(event, Ended):
+            self._end(event, result)
+        elif result.error is None:
+            reach("pull.before_event")
+            self._keep(event, result)
+            reach("pull.after_event")
+
+    def _keep(self, event: Met | Arrived | Counted, result: Result) -> None:
         try:
-            if isinstance(event, _Met):
+            if isinstance(event, Met):
                 self._meet(event, result)
-            elif isinstance(event, _Arrived):
+            elif isinstance(event, Arrived):
                 self._store_page(event, result)
             else:
                 self._count(event, result)
         except LeaseLost as lost:
             result.error, result.busy = str(lost), True
 
-    def _meet(self, event: _Met, result: Result) -> None:
+    def _meet(self, event: Met, result: Result) -> None:
         tool = event.tool
         with self.store.transaction() as db:
             self.guard(db, tool.name)
             tenant.note(db, tool.name, tool.tool, Known(event.tenant, tool.address))
         result.tenant = event.tenant
 
-    def _store_page(self, event: _Arrived, result: Result) -> None:
+    def _store_page(self, event: Arrived, result: Result) -> None:
         tool, reading, page = event.tool, event.reading, event.page
         read = _read_of(tool, reading)
         with self.store.transaction() as db:
@@ -295,51 +192,97 @@ class Puller:
             runs.hold_back(db, bad, of_write=False, at=self.now, run_id=self.run_id)
             result.rejected += len(bad)
             stamps: dict[str, object] = {"cursor": page.cursor, "mapping": reading.translator.fingerprint}
+            reach("pull.in_page")
+            if event.held is not None and not self._replace(db, tool, read, event.held, result):
+                del stamps["cursor"]
+            if page.last and not page.complete:
+                stamps["cursor"] = None
             if page.last:
                 stamps |= {"read_at": self.now, "complete": page.complete}
                 result.complete = result.complete and page.complete
                 if not page.complete:
                     result.notes.append(f"{read.kind}: the tool announced more records than it gave")
             records.keep_cursor(db, read, **stamps)
-            if event.held is not None:
-                self._replace(db, tool, read, event.held, result)
 
-    def _replace(self, db: Connection, tool: Tool, read: Read, held: frozenset[str], result: Result) -> None:
+    def _replace(self, db: Connection, tool: Tool, read: Read, held: frozenset[str], result: Result) -> bool:
         gone = records.stored_ids(db, read) - held
-        if gone and not self._braked(db, tool, read, len(gone), result):
-            records.bury(db, read, gone, at=self.now, run_id=self.run_id)
-            result.deleted += len(gone)
+        if gone and self._braked(db, tool, read, len(gone), result):
+            return False
+        self._bury(db, read, gone)
+        result.deleted += len(gone)
+        return True
+
+    def _bury(self, db: Connection, read: Read, gone: Collection[str]) -> None:
+        records.bury(db, read, gone, at=self.now, run_id=self.run_id)
+        runs.release(db, read.connection, read.kind, gone, of_write=False)
 
     def _braked(self, db: Connection, tool: Tool, read: Read, missing: int, result: Result) -> bool:
         stored = len(records.stored_ids(db, read))
         if self.approve or stored < BRAKE_FROM or Decimal(missing) / stored <= tool.max_missing:
-            runs.clear_alarm(db, tool.name, "disappeared")
             return False
         text = (
             f"{missing} of {stored} {read.kind} records are no longer visible; nothing is deleted. "
             "Check what the account may see, then run `portico sync --approve`"
         )
-        runs.raise_alarm(db, tool.name, "disappeared", text, self.now)
+        runs.raise_alarm(db, tool.name, DISAPPEARED, text, self.now)
         result.held = text
         return True
 
-    def _count(self, event: _Counted, result: Result) -> None:
+    def _count(self, event: Counted, result: Result) -> None:
         read = _read_of(event.tool, event.reading)
         with self.store.transaction() as db:
             self.guard(db, event.tool.name)
-            if event.absent and self._braked(db, event.tool, read, len(event.absent), result):
+            if event.went_back and not self.approve:
+                self._hold_restored(db, read, result)
+            elif event.absent:
+                self._braked(db, event.tool, read, len(event.absent), result)
+            if result.held is not None:
+                records.keep_cursor(db, read, census_at=None)
                 return
             records.note_census(db, read, event.absent)
-            records.bury(db, read, event.gone, at=self.now, run_id=self.run_id)
+            self._bury(db, read, event.gone)
+            reach("pull.in_count")
             records.keep_cursor(db, read, census_at=self.now)
         result.deleted += len(event.gone)
 
-    def _end(self, event: _Ended, result: Result) -> None:
+    def _hold_restored(self, db: Connection, read: Read, result: Result) -> None:
+        result.held = (
+            f"the newest {read.kind} records are older in the tool than here: it was restored from a backup, or this is "
+            "another instance. Check it, then run `portico sync --approve` to read everything again"
+        )
+        runs.raise_alarm(db, read.connection, RESTORED, result.held, self.now)
+
+    def _end(self, event: Ended, result: Result) -> None:
         if event.error is not None and result.error is None:
             result.error, result.fix = event.error.text, event.error.fix
         if isinstance(event.error, OtherTenant):
             with self.store.transaction() as db:
                 tenant.refuse(db, event.tool.name, event.error, self.now)
+        if result.ok and result.held is None:
+            with self.store.transaction() as db:
+                for kind in (DISAPPEARED, RESTORED):
+                    runs.clear_alarm(db, event.tool.name, kind)
+
+
+def _drain(threads: Sequence[threading.Thread], events: "queue.Queue[Event]") -> None:
+    """Lets every reader end: a full queue holds none of them."""
+    for thread in threads:
+        thread.join(WAIT_SECONDS)
+        while thread.is_alive():
+            with contextlib.suppress(queue.Empty):
+                events.get_nowait()
+            thread.join(WAIT_SECONDS)
+
+
+def _stored(db: Connection, read: Read) -> Stored:
+    known = frozenset(records.stored_ids(db, read))
+    held = runs.quarantined_ids(db, read.connection, read.kind)
+    return Stored(
+        known,
+        frozenset(records.missed_ids(db, read)),
+        frozenset(records.ids_of_kind(db, read) - known | held),
+        records.newest(db, read, LOOKED_AT),
+    )
 
 
 def _read_of(tool: Tool, reading: Reading) -> Read:

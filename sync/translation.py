@@ -15,6 +15,7 @@ from portfolio.model import Row
 from portfolio.store import entities, records, runs
 from portfolio.store.database import Store
 from portfolio.store.records import Observed, Read
+from sync.crash import reach
 
 FIX = "correct the value at its source, or give the mapping a rule for it"
 
@@ -121,6 +122,7 @@ def keep(
     ids = [record.id for record in observed]
     batch = translator.translate(read.connection, observed)
     entities.write(store_db, batch.entity, batch.rows, at=at, run_id=run_id)
+    reach("translate.written")
     whole = {row["external_id"] for row in batch.rows}
     entities.forget(
         store_db, read.connection, read.kind, sorted(set(ids) - whole), but="", at=at, run_id=run_id
@@ -128,6 +130,7 @@ def keep(
     entities.forget(store_db, read.connection, read.kind, ids, but=batch.entity, at=at, run_id=run_id)
     runs.release(store_db, read.connection, read.kind, ids, of_write=False, but=batch.rejects)
     runs.hold_back(store_db, batch.rejects, of_write=False, at=at, run_id=run_id)
+    reach("translate.done")
     return len(batch.rejects)
 
 

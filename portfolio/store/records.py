@@ -104,6 +104,7 @@ def _known(db: Connection, read: Read, ids: Sequence[str]) -> dict[str, Any]:
                 source_record.c.hash,
                 source_record.c.version,
                 source_record.c.owned,
+                source_record.c.source_updated_at,
                 source_record.c.first_seen_at,
                 source_record.c.deleted_at,
                 source_record.c.missing,
@@ -130,13 +131,18 @@ def observe(db: Connection, read: Read, records: Sequence[Observed], at: datetim
         before = known.get(record.id)
         hashed = digest(record.body)
         if before is not None and before.hash == hashed and before.deleted_at is None and not before.missing:
-            if before.version != record.version or (before.owned or {}) != dict(record.owned):
+            moved = before.version != record.version or (before.owned or {}) != dict(record.owned)
+            if moved or _went_back(before.source_updated_at, record.updated_at):
                 rows.append(_row(read, record, hashed, before.first_seen_at, at))
             continue
         changed.append(record)
         rows.append(_row(read, record, hashed, before.first_seen_at if before else at, at))
     upsert(db, source_record, rows, tables.RECORD_KEY)
     return changed
+
+
+def _went_back(before: datetime | None, after: datetime | None) -> bool:
+    return before is not None and after is not None and after < before
 
 
 def _row(read: Read, record: Observed, hashed: str, first_seen_at: datetime, at: datetime) -> dict[str, Any]:
@@ -182,6 +188,31 @@ def show(
 def stored_ids(db: Connection, read: Read) -> set[str]:
     """Ids of the scope's records that are not deleted."""
     return set(db.scalars(select(source_record.c.external_id).where(*_within(read))))
+
+
+def ids_of_kind(db: Connection, read: Read) -> set[str]:
+    """Ids of all live records of the read's kind, in whatever scope."""
+    return set(
+        db.scalars(
+            select(source_record.c.external_id).where(
+                source_record.c.connection == read.connection,
+                source_record.c.kind == read.kind,
+                source_record.c.deleted_at.is_(None),
+            )
+        )
+    )
+
+
+def newest(db: Connection, read: Read, limit: int) -> dict[str, datetime]:
+    """The scope's last changed records: id to when the tool last changed it."""
+    stamp = source_record.c.source_updated_at
+    rows = db.execute(
+        select(source_record.c.external_id, stamp)
+        .where(*_within(read), stamp.is_not(None))
+        .order_by(stamp.desc(), source_record.c.external_id)
+        .limit(limit)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def missed_ids(db: Connection, read: Read) -> set[str]:

@@ -134,6 +134,17 @@ def quarantined(db: Connection, number: int | None = None) -> list[dict[str, Any
     return [dict(row) for row in db.execute(statement).mappings()]
 
 
+def quarantined_ids(db: Connection, name: str, kind: str) -> set[str]:
+    """Ids of a kind's records with an entry in quarantine, dropped or not."""
+    return set(
+        db.scalars(
+            select(quarantine.c.external_id).where(
+                quarantine.c.connection == name, quarantine.c.kind == kind, quarantine.c.write.is_(False)
+            )
+        )
+    )
+
+
 def quarantine_counts(db: Connection) -> dict[str, int]:
     """Standing quarantine entries per connection."""
     rows = db.execute(

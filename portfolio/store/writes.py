@@ -43,14 +43,10 @@ def settle(db: Connection, number: int, state: str, at: datetime, error: str | N
     db.execute(update(write).where(write.c.id == number).values(state=state, done_at=at, error=error))
 
 
-def settle_stale(db: Connection, connection: str, at: datetime) -> int:
-    """Closes what an earlier run left open: the plan has just been made anew from what the tool shows. Returns how many."""
-    closed = db.execute(
-        update(write)
-        .where(write.c.connection == connection, write.c.state.in_(OPEN))
-        .values(state="replanned", done_at=at)
-    )
-    return int(closed.rowcount)
+def unsettled(db: Connection) -> list[Mapping[str, Any]]:
+    """Writes without a known outcome, oldest first."""
+    rows = db.execute(select(write).where(write.c.state.in_(OPEN)).order_by(write.c.id)).mappings()
+    return [dict(row) for row in rows]
 
 
 def remember(

@@ -1,6 +1,8 @@
 """A tool that lives in this process and its connector: the shortest one that keeps the contract."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,16 +26,25 @@ from connectors.errors import Conflict, ConnectorError, ContractBroken, NotFound
 
 @dataclass
 class Row:
-    """A record: its body, the number of its last change, and the field values that Portico may write."""
+    """A record: its body, the number of its last change, and the field values that Portico may write.
+
+    `kind` empty: it answers to every kind.
+    """
 
     body: dict[str, Any]
     change: int
     values: dict[str, Plain] = field(default_factory=dict)
+    kind: str = ""
 
 
 @dataclass
 class MemoryTool:
-    """The tool. `failing` makes each request raise it; `lose_answers` applies writes and then raises."""
+    """The tool. `failing` makes each request raise it; `lose_answers` applies writes and then raises.
+
+    `faults` are met by the next requests, one each (None: that one passes). `hidden` are records that the account may not
+    see. `shuffle` gives the records of a page in another order, `twice` gives each page twice. `asking` is called by each
+    request before it is answered.
+    """
 
     began: datetime = datetime(2026, 7, 1, tzinfo=UTC)
     rows: dict[str, Row] = field(default_factory=dict)
@@ -45,12 +56,37 @@ class MemoryTool:
     repeat_pages: bool = False
     withhold: int = 0
     """How many records each read hides although the count announces them."""
+    versions: bool = True
+    hidden: set[str] = field(default_factory=set)
+    faults: list[ConnectorError | None] = field(default_factory=list)
+    shuffle: random.Random | None = None
+    twice: bool = False
+    asking: Callable[[], None] | None = None
 
-    def put(self, id_: str, body: Mapping[str, Any]) -> None:
+    def put(self, id_: str, body: Mapping[str, Any], kind: str = "") -> None:
         """Somebody creates or changes a record."""
         self.change += 1
         values = self.rows[id_].values if id_ in self.rows else {}
-        self.rows[id_] = Row(dict(body), self.change, values)
+        self.rows[id_] = Row(dict(body), self.change, values, kind)
+
+    def visible(self, kind: str, scope: str = "") -> dict[str, Row]:
+        """The records of a kind that the account may see. A scope is `field=value` or anything else for all."""
+        name, _, value = scope.partition("=")
+        return {
+            id_: row
+            for id_, row in self.rows.items()
+            if id_ not in self.hidden
+            and row.kind in {"", kind}
+            and (not value or row.body.get(name) == value)
+        }
+
+    def backup(self) -> dict[str, Row]:
+        """The records as they are now."""
+        return copy.deepcopy(self.rows)
+
+    def restore(self, backup: Mapping[str, Row]) -> None:
+        """Somebody restores a backup; what is changed afterwards is newer than all that was lost."""
+        self.rows = copy.deepcopy(dict(backup))
 
     def set(self, id_: str, values: Mapping[str, Plain]) -> None:
         """Somebody changes fields by hand."""
@@ -65,12 +101,21 @@ class MemoryTool:
     def asked(self) -> None:
         """A request arrives."""
         self.requests += 1
-        if self.failing is not None:
-            raise self.failing
+        if self.asking is not None:
+            self.asking()
+        fault = self.faults.pop(0) if self.faults else None
+        if fault or self.failing:
+            raise fault or self.failing or AssertionError
+
+
+def reference(target: Target) -> str:
+    """The id of a target's record: its own, or its kind and natural key."""
+    key = ", ".join(f"{name}={value}" for name, value in target.key)
+    return target.id if target.id is not None else f"{target.kind}({key})"
 
 
 class Memory:
-    """The connector to a `MemoryTool`. Kind `item`; `scope` is ignored; every field name may be written."""
+    """The connector to a `MemoryTool`. Kind `item`; every field name may be written."""
 
     def __init__(
         self,
@@ -96,8 +141,8 @@ class Memory:
         return [FieldInfo(id=name, name=name, type="text", writable=True) for name in self._writable]
 
     def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
-        after = int(cursor["change"]) if cursor else 0
-        given, tokens = 0, set[int]()
+        before = int(cursor["change"]) if cursor else 0
+        after, given, tokens = 0 if stream.full else before, 0, set[int]()
         while True:
             self._tool.asked()
             page, left = self._changed(stream, after)
@@ -110,14 +155,21 @@ class Memory:
             tokens.add(token)
             after = token
             records = [record for record, _ in page]
-            complete = cursor is not None or given >= len(self._tool.rows)
-            yield Page(records, {"change": after}, last=not left, complete=complete)
+            if self._tool.shuffle is not None:
+                self._tool.shuffle.shuffle(records)
+            whole = given >= len(self._tool.visible(stream.kind, stream.scope))
+            complete = whole or (cursor is not None and not stream.full)
+            kept = {"change": before if stream.full and left else max(before, after)}
+            if self._tool.twice:
+                yield Page(records, {"change": before}, last=False, replaces=stream.full)
+            yield Page(records, kept, last=not left, complete=complete, replaces=stream.full)
             if not left:
                 return
 
-    def census(self, stream: Stream) -> Census:  # noqa: ARG002
+    def census(self, stream: Stream) -> Census:
         self._tool.asked()
-        return Census(ids=frozenset(self._tool.rows), count=len(self._tool.rows))
+        rows = self._tool.visible(stream.kind, stream.scope)
+        return Census(ids=frozenset(rows), count=len(rows))
 
     def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
         for target in targets:
@@ -138,7 +190,8 @@ class Memory:
         """Nothing to release."""
 
     def _changed(self, stream: Stream, after: int) -> tuple[list[tuple[SourceRecord, int]], bool]:
-        rows = sorted((row.change, id_) for id_, row in self._tool.rows.items() if row.change > after)
+        there = self._tool.visible(stream.kind, stream.scope)
+        rows = sorted((row.change, id_) for id_, row in there.items() if row.change > after)
         rows = rows[: len(rows) - self._tool.withhold]
         page = rows[: self._page_size]
         return [(self._record(stream, id_), change) for change, id_ in page], len(rows) > len(page)
@@ -149,21 +202,28 @@ class Memory:
             id=id_,
             key=id_.upper(),
             body={"id": id_, **row.body},
-            version=str(row.change),
+            version=self._version(row),
             updated_at=self._tool.began + timedelta(seconds=row.change),
             owned={name: row.values.get(name) for name in stream.owned},
         )
 
+    def _version(self, row: Row) -> str | None:
+        return str(row.change) if self._tool.versions else None
+
     def _shown(self, target: Target) -> Shown:
-        row = self._tool.rows.get(target.id or "")
+        id_ = reference(target)
+        row = self._tool.visible(target.kind).get(id_)
         if row is None:
             return Shown(target, exists=False)
         values = {name: row.values.get(name) for name in target.fields}
         updated_at = self._tool.began + timedelta(seconds=row.change)
-        return Shown(target, True, target.id, values, str(row.change), updated_at)
+        return Shown(target, True, id_, values, self._version(row), updated_at)
 
     def _write(self, patch: Patch) -> Shown:
         shown = self._shown(patch.target)
+        if not shown.exists and patch.target.key:
+            self._tool.put(reference(patch.target), {}, patch.target.kind)
+            shown = self._shown(patch.target)
         if not shown.exists or shown.id is None:
             raise NotFound(f"{self.name} has no record {patch.target.id}.")
         changed = {name: value for name, value in patch.values.items() if shown.values.get(name) != value}

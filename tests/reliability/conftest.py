@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from portfolio.store.database import open_store
 from tests.reliability.town import Town, found
+from tests.reliability.village import Village, fill
 
 
 @pytest.fixture
@@ -22,3 +24,12 @@ def town_of_both(store_url: str, tmp_path: Path) -> Iterator[Town]:
     made = found(store_url, tmp_path)
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def village(store_url: str) -> Iterator[Village]:
+    """Three tools with three projects, before the first run."""
+    with open_store(store_url) as store:
+        made = Village(store)
+        fill(made.tools)
+        yield made

@@ -1,0 +1,188 @@
+"""What a run finds after a bad one: open writes, records that come back, holds that end. Each test is a defect that was."""
+
+import threading
+
+import pytest
+from sqlalchemy import select
+
+from portfolio.store import audit, runs, writes
+from portfolio.store.tables import source_record, write
+from sync import crash
+from tests.reliability.village import Village, item, line, project, steps
+
+
+def stored(village: Village, name: str) -> set[str]:
+    columns = source_record.c
+    with village.store.reading() as db:
+        where = (columns.connection == name, columns.deleted_at.is_(None))
+        return set(db.scalars(select(columns.external_id).where(*where)))
+
+
+def alarms(village: Village) -> set[tuple[str, str]]:
+    with village.store.reading() as db:
+        return {(each["connection"], each["kind"]) for each in runs.alarms(db)}
+
+
+def audited(village: Village, what: str) -> list[str]:
+    with village.store.reading() as db:
+        return [each["subject"] for each in audit.entries(db) if each["what"] == what]
+
+
+def test_a_write_that_was_killed_before_its_note_is_found_owned_and_audited(village: Village) -> None:
+    assert village.killed_run("apply.after_request")
+    effects = [(each["field"], each["after"]) for each in village.tools["snow"].write_log]
+    village.run()
+    with village.store.reading() as db:
+        owned = writes.owned(db)
+        states = {row.record: row.state for row in db.execute(select(write)) if row.connection == "snow"}
+
+    assert [(each["field"], each["after"]) for each in village.tools["snow"].write_log][
+        : len(effects)
+    ] == effects
+    assert states["p0"] == "applied"
+    assert owned["snow", "p0", "u_rag"]["value"] == "Green"
+    assert len(audited(village, "write")) == 3 + 3 + 3
+    assert len(village.tools["snow"].write_log) == 3 * len(effects)
+
+
+def test_a_value_of_a_killed_run_is_ours_when_the_wish_changes(village: Village) -> None:
+    village.policy = "keep"
+    village.run()
+    village.tools["work"].put("w00", item("PRJ0", "done"), "work_item")
+    assert village.killed_run("apply.after_request")
+    shown = village.tools["work"].rows["standing(key=PRJ0)"].values["done"]
+    village.tools["work"].put("w01", item("PRJ0", "done"), "work_item")
+    village.run()
+
+    assert str(shown) == "0.3333"
+    assert str(village.tools["work"].rows["standing(key=PRJ0)"].values["done"]) == "0.6667"
+
+
+def test_a_write_without_an_answer_that_no_look_finds_is_audited_as_unclear(village: Village) -> None:
+    assert village.killed_run("apply.after_intent")
+    village.run()
+
+    assert audited(village, "write_unclear") == ["snow p0", "snow p1", "snow p2"]
+    assert [each["field"] for each in village.tools["snow"].write_log].count("u_rag") == 3
+
+
+@pytest.mark.parametrize("censuses", [1, 3], ids=["missed", "buried"])
+def test_a_record_that_becomes_visible_again_is_read_again(village: Village, censuses: int) -> None:
+    village.run()
+    village.tools["work"].hidden.add("w00")
+    for _ in range(censuses):
+        village.run(census=True)
+    gone = "w00" not in stored(village, "work")
+    village.tools["work"].hidden.clear()
+    village.run(census=True)
+
+    assert gone == (censuses > 1)
+    assert "w00" in stored(village, "work")
+    assert village.report()["projects"][0]["work"]["todo"] == 3
+
+
+def test_a_record_that_was_never_given_is_noticed_by_the_census(village: Village) -> None:
+    village.tools["work"].hidden.add("w00")
+    village.run()
+    village.run()
+    village.tools["work"].hidden.clear()
+    village.run()
+    before = "w00" in stored(village, "work")
+    village.run(census=True)
+
+    assert not before, "its change lies behind the cursor"
+    assert "w00" in stored(village, "work")
+
+
+def test_a_read_shorter_than_announced_is_done_again_in_full(village: Village) -> None:
+    village.tools["snow"].withhold = 1
+    short = village.run()
+    village.tools["snow"].withhold = 0
+    healed = village.run()
+
+    assert not short.read["snow"].ok
+    assert healed.read["snow"].records == 6
+    assert stored(village, "snow") == set(village.tools["snow"].rows)
+
+
+def test_the_alarm_ends_when_the_records_are_back(village: Village) -> None:
+    for number in range(10):
+        village.tools["snow"].put(f"q{number}", project(number + 10), "pm_project")
+    village.run()
+    village.tools["snow"].hidden |= {f"q{number}" for number in range(10)}
+    held = village.run(census=True)
+    still = village.run()
+    standing = alarms(village)
+    village.tools["snow"].hidden.clear()
+    village.run()
+
+    assert (held.outcome, still.outcome) == ("held", "held")
+    assert standing == {("snow", "disappeared")}
+    assert alarms(village) == set()
+
+
+def test_a_replacement_that_a_brake_holds_stays_held_until_approved(village: Village) -> None:
+    for number in range(10):
+        village.tools["ledger"].put(f"m{number}", line(number + 10, "10.00", "1.00"), "budget_line")
+    village.run()
+    for number in range(10):
+        village.tools["ledger"].delete(f"m{number}")
+    outcomes = [village.run().outcome, village.run().outcome]
+    kept = stored(village, "ledger")
+    village.run(approve=True)
+
+    assert outcomes == ["held", "held"]
+    assert len(kept) == 13
+    assert stored(village, "ledger") == {"l0", "l1", "l2"}
+    assert alarms(village) == set()
+
+
+def test_quarantine_ends_with_its_record(village: Village) -> None:
+    village.tools["snow"].put("p9", project(9, start_date="soon"), "pm_project")
+    held = village.run().quarantined
+    village.tools["snow"].delete("p9")
+    for _ in range(2):
+        report = village.run(census=True)
+
+    assert held == 1
+    assert report.quarantined == 0
+    assert report.outcome == "done"
+
+
+def test_a_tool_that_was_restored_from_a_backup_is_held_then_read_again(village: Village) -> None:
+    village.run()
+    backup = village.tools["snow"].backup()
+    village.tools["snow"].put("p0", project(0, "2027-12-31"), "pm_project")
+    village.run()
+    red = village.report()["projects"][0]["status"]["schedule"]["value"]
+    village.tools["snow"].restore(backup)
+    held = village.run(census=True)
+    standing = alarms(village)
+    village.run(approve=True)
+    quiet = village.run(census=True)
+
+    assert red == "red"
+    assert held.outcome == "held"
+    assert standing == {("snow", "restored")}
+    assert village.report()["projects"][0]["status"]["schedule"]["value"] == "green"
+    assert village.tools["snow"].rows["p0"].values["u_rag"] == "Green"
+    assert (quiet.outcome, quiet.plan.changes, alarms(village)) == ("done", (), set())
+
+
+class Full(Exception):
+    """The disk is full."""
+
+
+def test_a_store_that_fails_while_reading_leaves_no_reader_behind(village: Village) -> None:
+    village.page_size = 1
+    before = threading.active_count()
+
+    def fail(point: str) -> None:
+        if point == "pull.in_page":
+            raise Full
+
+    with crash.watching(fail), pytest.raises(Full), village.start() as run:
+        steps(run)
+
+    assert threading.active_count() == before
+    assert village.run().outcome == "done"
