@@ -134,7 +134,7 @@ def _forms(value: Any) -> tuple[str, ...]:
 
 
 def _folded(word: Any) -> str:
-    return "_".join(str(word).casefold().replace("-", " ").replace("_", " ").split())
+    return "".join(str(word).casefold().replace("-", " ").replace("_", " ").split())
 
 
 def folded(name: str) -> str:

@@ -115,6 +115,18 @@ class Instant(click.ParamType[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _tell_version(ctx: click.Context, _option: click.Parameter, value: object) -> None:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  (only when asked)
+
+    if not value or ctx.resilient_parsing:
+        return
+    try:
+        click.echo(f"portico, version {version('portico')}")
+    except PackageNotFoundError:
+        click.echo("portico, run from its source without being installed")
+    ctx.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "-c",
@@ -138,7 +150,14 @@ class Instant(click.ParamType[datetime]):
     help="The form of log lines, which go to stderr.",
 )
 @click.option("--no-color", is_flag=True, help="Print without colours.")
-@click.version_option(package_name="portico", prog_name="portico")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def cli(
     ctx: click.Context,

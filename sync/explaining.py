@@ -12,6 +12,13 @@ from sync.program import Refused
 from sync.wiring import declared_projects
 
 PARTS = {"schedule": "schedule", "cost": "cost", "earned_value": "cost"}
+WRITTEN = {
+    "schedule_variance_days": "variance_days",
+    "budget_variance": "variance",
+    "budget_variance_share": "variance_share",
+    "available_budget": "available",
+}
+"""The names under which figures of the report are written back."""
 
 
 def explanation(project: Mapping[str, Any], figure: str | None) -> dict[str, Any]:
@@ -20,7 +27,7 @@ def explanation(project: Mapping[str, Any], figure: str | None) -> dict[str, Any
     head = {"project": project["key"], "name": project["name"], "links": project["links"]}
     if figure is None:
         return {**head, "figure": "status", "verdicts": dict(status)}
-    name = figure.removeprefix("rag_")
+    name = WRITTEN.get(figure, figure.removeprefix("rag_"))
     if name in status:
         return {**head, "figure": f"rag_{name}", "verdicts": {name: status[name]}}
     if name in {"gate", "gate_status", "gate_name", "gate_due"}:
@@ -29,12 +36,12 @@ def explanation(project: Mapping[str, Any], figure: str | None) -> dict[str, Any
         if name in project[part]:
             return {
                 **head,
-                "figure": name,
+                "figure": figure,
                 "value": project[part][name],
                 "inputs": project[part],
                 "verdicts": {dimension: status[dimension]},
             }
-    there = sorted({*status, "gate", *(key for part in PARTS for key in project[part])})
+    there = sorted({*status, "gate", *WRITTEN, *(key for part in PARTS for key in project[part])})
     raise Refused(f"no figure {figure!r}; there are: {', '.join(there)}")
 
 

@@ -22,6 +22,10 @@ OWN = "portico"
 """The connection named by what Portico itself keeps: gates, actions, metrics, and projects declared in the configuration."""
 
 
+OF_TIME = frozenset({"schedule_variance_days", "percent_complete", "spi", "spi_t"})
+"""Metrics that the schedule's reason explains; the cost's explains the others."""
+
+
 def _plain(value: Any, kind: str) -> Any:
     if value is None:
         return None
@@ -95,7 +99,7 @@ def _metrics(
                 "unit": unit,
                 "as_of": as_of,
                 "snapshot_id": snapshot_id,
-                "because": each.body["status"]["schedule" if name.startswith("s") else "cost"]["because"],
+                "because": each.body["status"]["schedule" if name in OF_TIME else "cost"]["because"],
             }
 
 

@@ -10,6 +10,7 @@ from config.settings import Settings
 from connectors.base import Connector, FieldInfo, Finding
 from connectors.errors import ConnectorError
 from mapping.probe import probe
+from mapping.rules import folded
 from mapping.translate import context_of
 from sync import wiring
 from sync.translation import Translator, mapping_of
@@ -188,7 +189,8 @@ def _mapped_to(settings: Settings, name: str, kind: str, field: str) -> list[str
             found += [
                 key
                 for key, rule in rules.items()
-                if any(
+                if (rule.get is None and rule.column == folded(field))
+                or any(
                     path == field
                     or path.split(".")[-1] == field
                     or path.startswith(f"{field}.")

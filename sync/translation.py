@@ -88,8 +88,8 @@ def _common(connection: str, kind: str, record: Observed) -> Row:
 def _names(translated: Translated) -> Row:
     row = translated.row or {}
     values = [list(each) for each in translated.link_values]
-    if row.get("project_key"):
-        values.append(["key", row["project_key"]])
+    told = [row["project_key"]] if row.get("project_key") else row.get("project_keys") or ()
+    values += [["key", key] for key in told]
     return {"container": list(translated.container), "link_values": values}
 
 

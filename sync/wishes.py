@@ -192,6 +192,7 @@ def reasons(judgement: Judged) -> dict[str, str]:
     """Why each figure is what it is, in one sentence."""
     status, body = judgement.body["status"], judgement.body
     because = {f"rag_{dimension}": verdict["because"] for dimension, verdict in status.items()}
+    because |= dict.fromkeys(COMPANIONS, "written together with the figures that it goes with")
     gate = body["gate"]
     for figure in ("gate_status", "gate_name", "gate_due"):
         because[figure] = (

@@ -186,7 +186,15 @@ def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]
 
     wanted = {**names.containers, **names.records}
     found: dict[str, dict[str, facts.Source]] = defaultdict(dict)
+    for key, project in names.projects.items():
+        if project.defined_by:
+            own = project.defined_by
+            found[key][own["connection"]] = facts.Source(
+                own["connection"], own["external_key"] or own["external_id"], own["url"]
+            )
     for (where, text), key in sorted(wanted.items()):
+        if where in found[key]:
+            continue
         row = db.execute(
             select(
                 source_record.c.connection,

@@ -116,7 +116,6 @@ def registry(db: Connection, declared: Iterable[Declared], sources: Iterable[tup
         if record is not None:
             for text in {record["external_id"], record["external_key"], record["key"]} - {None}:
                 claim(containers, (record["connection"], text), key)
-                claim(records, (record["connection"], text), key)
         rules[("key", key)] = key
         if values.get("name"):
             rules.setdefault(("name", values["name"]), key)
@@ -176,7 +175,7 @@ def link(db: Connection, names: Registry) -> int:
 
 
 def _link_outages(db: Connection, names: Registry) -> int:
-    """Ties outages to the projects of their service: those that a rule, a container or an open ticket's service names."""
+    """Ties outages to the projects that they name themselves, or that a rule, a container or a ticket's service names."""
     table, ticket = entity_tables["outage"], entity_tables["ticket"]
     services: dict[str, set[str]] = {}
     for service, key in db.execute(
@@ -190,7 +189,8 @@ def _link_outages(db: Connection, names: Registry) -> int:
     changes = []
     for row in db.execute(select(table)).mappings():
         own = project_of(names, dict(row))
-        keys = sorted({*([own] if own else ()), *services.get(row["service"], ())})
+        told = [key for equals, key in row["link_values"] or () if equals == "key" and key in names.projects]
+        keys = sorted({*([own] if own else ()), *told, *services.get(row["service"], ())})
         if keys != list(row["project_keys"] or ()):
             changes.append({**{f"b_{name}": row[name] for name in RECORD_KEY}, "b_keys": keys})
     if changes:
