@@ -6,12 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.parts import Part, Text
+from config.parts import Duration, Part, Text
 
 Method = Literal[
     "percent_complete", "0/100", "50/50", "weighted_milestones", "physical_percent", "level_of_effort"
 ]
 Weight = Annotated[Decimal, Field(gt=0)]
+
+
+class ActionTerms(Part):
+    """How actions are followed up."""
+
+    effect_after: Duration = Field(
+        default="30d",
+        validate_default=True,
+        description="how long after an action is closed its figure must have moved",
+    )
 
 
 class EarnedValueTerms(Part):

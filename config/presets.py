@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 
 from config.names import packaged
+from config.parts import Part
 
 DEFAULT_RULES = "state_15_25"
 DIMENSIONS = ("schedule", "cost", "scope", "quality", "overall")
@@ -85,8 +86,11 @@ class Rule(_Model):
         return f"{self.preset}@{self.version}"
 
 
-class Obligation(_Model):
-    """A duty that opens when a variance share reaches `at_least` (in both directions if `either_way`)."""
+class Obligation(Part):
+    """A duty that opens when a variance share reaches `at_least` (in both directions if `either_way`).
+
+    `owner` is who has to act: the project's `manager` or `sponsor`, or a name.
+    """
 
     dimension: Literal["schedule", "cost"]
     at_least: Decimal
@@ -94,6 +98,7 @@ class Obligation(_Model):
     duty: str
     due_days: int | None = None
     source: str
+    owner: str = "manager"
     unconfirmed: str | None = None
 
 

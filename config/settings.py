@@ -20,7 +20,7 @@ from pydantic import (
 from config import phrases
 from config.connections import Connection, SafetyOverride
 from config.fiscal import FiscalCalendar
-from config.judging import EarnedValueTerms, Method
+from config.judging import ActionTerms, EarnedValueTerms, Method
 from config.names import packaged
 from config.parts import (
     QUOTE,
@@ -36,7 +36,7 @@ from config.parts import (
     Texts,
     base_folder,
 )
-from config.presets import PresetError, load_pack, load_rules
+from config.presets import Obligation, PresetError, load_pack, load_rules
 
 
 def _zone(value: str) -> str:
@@ -94,6 +94,10 @@ class Portfolio(Part):
     status_rules: Annotated[Choice, AfterValidator(_chosen("rules", load_rules))] = "state_15_25"
     gates: Annotated[Choice, AfterValidator(_chosen("gates", load_pack))] = "city_default"
     earned_value: EarnedValueTerms = Field(default_factory=EarnedValueTerms)
+    obligations: tuple[Obligation, ...] = Field(
+        default=(), description="duties of your own that a variance opens, beside those of the status rules"
+    )
+    actions: ActionTerms = Field(default_factory=ActionTerms)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -36,6 +36,9 @@ _VALUES = (
 )
 _INDICES = ("cpi", "spi", "tcpi", "tcpi_eac", "earned_schedule", "sv_t", "spi_t", "ieac_t")
 
+LISTS = ("actions", "obligations")
+"""Lists of the project's object that can be explained: each row says its own because."""
+
 
 def cents(value: Decimal | None) -> Decimal | None:
     """Money rounded half up to two places."""
@@ -56,13 +59,14 @@ def project(
     gated: Sequence[GateResult],
     tailored: Sequence[Tailored],
     tickets: TicketCounts,
-    duties: Sequence[Mapping[str, Any]],
+    duties: Mapping[str, Any],
     report_every_days: int,
     today: date,
 ) -> dict[str, Any]:
     """One project's object.
 
-    Beyond the interface it carries what reports show: lists of gates, milestones, lines, records.
+    Beyond the interface it carries what reports show: lists of gates, milestones, lines, records. `duties` are
+    its `obligations` and `actions`.
     """
     here, after = stage.current(gated), stage.following(gated)
     return {
@@ -131,7 +135,7 @@ def project(
         "ticket_counts": _counts(tickets),
         **_records(facts),
         "budget_lines": [_line(line) for line in facts.money],
-        "obligations": [dict(duty) for duty in duties],
+        **duties,
         "compliance": _compliance(facts, gated, report_every_days, today),
         "status_report": _report(facts),
         "links": [_source(each) for each in facts.links],

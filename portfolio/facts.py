@@ -202,6 +202,37 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """How a dimension stood: its measure, the measure's value where it was known, and the computed colour."""
+
+    measure: str
+    value: Decimal | None
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action that is kept here: a manager's corrective action, or an obligation that a threshold opened.
+
+    `cause` is the duty it was opened for, `dimension` the figure it is meant for, `before` how that stood when it was opened.
+    """
+
+    id: int
+    type: str
+    title: str
+    owner: str | None
+    due_on: date | None
+    opened_at: datetime
+    closed_at: datetime | None = None
+    outcome: str | None = None
+    because: str | None = None
+    cause: str | None = None
+    dimension: str | None = None
+    before: Measured | None = None
+    recovered_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything the judging functions know of one project at one instant."""
 
@@ -242,6 +273,7 @@ class Facts:
     report: StatusReport | None = None
     decisions: tuple[Decision, ...] = ()
     overrides: tuple[Override, ...] = ()
+    actions: tuple[Action, ...] = ()
     source: Source | None = None
     """The record that defines the project."""
     links: tuple[Source, ...] = ()

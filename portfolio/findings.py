@@ -1,18 +1,17 @@
-"""What a manager must look at: exceptions, the duties that thresholds opened, the corrective action."""
+"""What a manager must look at: exceptions, and the corrective action."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from config.presets import StatusRules
 from portfolio import gates as stage
 from portfolio.budget import Budget
-from portfolio.dimensions import cost_ratio, finish_expected, schedule_ratio, stale_reason
+from portfolio.dimensions import finish_expected
 from portfolio.earned_value import EarnedValue
 from portfolio.facts import Facts
 from portfolio.gates import GateResult
-from portfolio.shown import days, instant, percent
+from portfolio.shown import days, instant
 from portfolio.status import Verdict, declared_better
 from portfolio.tickets import TicketCounts
 
@@ -29,19 +28,19 @@ def exceptions(
     tickets: TicketCounts,
     value: EarnedValue,
     budget: Budget,
-    rules: StatusRules,
+    duties: Iterable[Found],
 ) -> list[dict[str, Any]]:
-    """Every exception of the project: `{project, kind, severity, text, since, because}`, JSON-ready."""
+    """Every exception of the project: `{project, kind, severity, text, since, because}`, JSON-ready.
+
+    `duties` are those of its obligations and actions.
+    """
     found = [
         *_colours(facts, verdicts),
         *_gates(gated),
         *_delivery(facts, today),
         *_service(facts, tickets),
         *_data(facts, today, value, budget),
-        *(
-            ("obligation", "high", f"{duty['duty']} is due.", None, str(duty["because"]))
-            for duty in obligations(facts, rules, budget)
-        ),
+        *duties,
     ]
     return [
         {
@@ -54,33 +53,6 @@ def exceptions(
         }
         for kind, severity, text, since, because in found
     ]
-
-
-def obligations(facts: Facts, rules: StatusRules, budget: Budget) -> list[dict[str, Any]]:
-    """Duties whose threshold is reached: `{dimension, duty, due_days, source, because}`.
-
-    The clock is the caller's to start.
-    """
-    schedule = None if stale_reason(facts, "project") else schedule_ratio(facts, facts.finish_baseline)
-    ratios = {"schedule": schedule, "cost": cost_ratio(budget)}
-    opened = []
-    for duty in rules.obligations:
-        ratio = ratios[duty.dimension]
-        if ratio is None:
-            continue
-        reached = abs(ratio.numerator) if duty.either_way else ratio.numerator
-        if reached < duty.at_least * ratio.denominator:
-            continue
-        begins = f"the duty begins at {percent(duty.at_least)}"
-        because = f"The {duty.dimension} variance is {percent(ratio.value)}; {begins}."
-        row = {
-            "dimension": duty.dimension,
-            "duty": duty.duty,
-            "due_days": duty.due_days,
-            "source": duty.source,
-        }
-        opened.append({**row, "because": because})
-    return opened
 
 
 def corrective_action(facts: Facts) -> str | None:

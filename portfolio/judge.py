@@ -14,10 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.fiscal import FiscalCalendar
-from config.judging import EarnedValueTerms
+from config.judging import ActionTerms, EarnedValueTerms
 from config.presets import GatePack, StatusRules, load_pack, load_rules
 from config.settings import Portfolio
-from portfolio import budget, document, earned_value, earning, findings, gates, tickets
+from portfolio import budget, document, duties, earned_value, earning, findings, gates, tickets
 from portfolio.dimensions import (
     cost_ratio,
     cost_verdict,
@@ -45,19 +45,22 @@ class Policy:
     calendar: FiscalCalendar = field(default_factory=FiscalCalendar)
     ledgers: budget.LedgerTerms = field(default_factory=budget.LedgerTerms)
     earned_value: EarnedValueTerms = field(default_factory=EarnedValueTerms)
+    actions: ActionTerms = field(default_factory=ActionTerms)
     report_every_days: int = 31
 
     @classmethod
     def of(cls, portfolio: Portfolio, ledgers: budget.LedgerTerms | None = None) -> "Policy":
         """The policy that the settings declare. Raises PresetError."""
+        rules = load_rules(portfolio.status_rules)
         return cls(
-            rules=load_rules(portfolio.status_rules),
+            rules=rules.model_copy(update={"obligations": rules.obligations + portfolio.obligations}),
             pack=load_pack(portfolio.gates),
             timezone=portfolio.zone,
             currency=portfolio.currency,
             calendar=portfolio.calendar,
             ledgers=ledgers or budget.LedgerTerms(),
             earned_value=portfolio.earned_value,
+            actions=portfolio.actions,
         )
 
     @property
@@ -66,7 +69,9 @@ class Policy:
         terms = (sorted(self.ledgers.amounts.items()), sorted(self.ledgers.project_basis))
         calendar = (self.calendar.start_month, self.calendar.start_day, self.calendar.label)
         rest = [str(self.timezone), self.currency, calendar, terms, self.report_every_days]
-        models = [each.model_dump(mode="json") for each in (self.rules, self.pack, self.earned_value)]
+        models = [
+            each.model_dump(mode="json") for each in (self.rules, self.pack, self.earned_value, self.actions)
+        ]
         return json.dumps([*models, rest])
 
 
@@ -76,7 +81,7 @@ class Judgement:
 
     `document` is the PROJECT object of the report document, JSON-ready, with `since` left None. `figures` are
     the values to write back, typed and unknown None. `exceptions` and `budget_figures` are rows for the
-    document and for the ledgers.
+    document and for the ledgers. `review` is what has to change about its obligations.
     """
 
     key: str
@@ -84,6 +89,7 @@ class Judgement:
     figures: dict[str, Any]
     exceptions: list[dict[str, Any]]
     budget_figures: list[dict[str, Any]]
+    review: duties.Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
     finish = None if stale_reason(facts, "project") else finish_expected(facts)
     late = (finish - facts.finish_baseline).days if finish and facts.finish_baseline else None
     metrics = _metrics(facts, cost.budget, value, complete)
+    due = duties.duties(facts, policy.rules, cost.budget)
     gated = gates.judge_gates(facts, policy.pack, metrics, today)
     body = document.project(
         facts,
@@ -132,7 +139,7 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         gated=gated,
         tailored=gates.tailoring(facts, policy.pack),
         tickets=counts,
-        duties=findings.obligations(facts, policy.rules, cost.budget),
+        duties=duties.shown(facts, due, verdicts, policy.timezone),
         report_every_days=policy.report_every_days,
         today=today,
     )
@@ -161,13 +168,23 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         tickets=counts,
         value=value,
         budget=cost.budget,
-        rules=policy.rules,
+        duties=duties.exceptions(
+            facts, due, verdicts, today=today, zone=policy.timezone, terms=policy.actions
+        ),
     )
     stale = stale_reason(facts, "budget_line") is not None
     action = findings.corrective_action(facts)
     corrective = {line.budget_code: action for line in facts.money} if action else None
     ledger = ledger_figures(() if stale else facts.money, policy, today, corrective)
-    return Judgement(facts.key, body, figures, [] if facts.state in ENDED else found, ledger)
+    ended = facts.state in ENDED
+    return Judgement(
+        facts.key,
+        body,
+        figures,
+        [] if ended else found,
+        ledger,
+        duties.Review() if ended else duties.review(facts, due, verdicts, today),
+    )
 
 
 def cost_of(facts: Facts, policy: Policy, today: date) -> Cost:

@@ -61,6 +61,7 @@ EMPTY_PROJECT: dict[str, Any] = {
             "deliverables",
             "budget_lines",
             "obligations",
+            "actions",
             "trend",
             "links",
         )
@@ -174,6 +175,7 @@ _KINDS = (
     "unbudgeted",
     "overdue_gate",
     "condition_overdue",
+    "overdue_obligation",
     "obligation",
     "unmet_approval",
     "skipped_gate",

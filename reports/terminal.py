@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from portfolio.document import LISTS
 from reports import rollup
 from reports.wording import (
     COLOUR_SIGNS,
@@ -240,6 +241,13 @@ FIGURES = {
 
 
 def _figure(project: Json, name: str, console: Console) -> None:
+    if name in LISTS:
+        for each in project[name]:
+            told = [f"{_label(key)}: {line(value)}" for key, value in each.items() if value is not None]
+            console.print(_text("  " + "; ".join(told)), soft_wrap=True)
+        if not project[name]:
+            console.print(_text(f"  no {name}"))
+        return
     places = (
         [FIGURES[name]]
         if name in FIGURES

@@ -22,6 +22,11 @@ portfolio:
   earned_value:                   # how work earns value: by the share done, in small projects half when it is started
     method: percent_complete
     by_tier: {{small: 50/50, large: weighted_milestones}}
+  obligations:                    # a duty that a variance opens, with its clock; invented, like the city
+    - {{dimension: schedule, at_least: 0.25, duty: Change report to the steering committee, due_days: 30,
+       source: Fairhaven project policy 4}}
+    - {{dimension: cost, at_least: 0.25, duty: Change report to the steering committee, due_days: 30, owner: sponsor,
+       source: Fairhaven project policy 4}}
 
 store: sqlite:///portico.db       # beside this file
 

@@ -16,11 +16,14 @@ from portfolio import judge
 from portfolio.capacity import capacity
 from portfolio.facts import Facts
 from portfolio.overview import DIMENSIONS
-from portfolio.store import gather, links, manual, records, runs, snapshots
+from portfolio.store import audit, gather, links, manual, records, runs, snapshots
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
 from sync.crash import reach
 from sync.wiring import declared_projects
+
+WHO = "portico"
+"""Who stands in the audit for what a run does by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def _judge(
         "figures": judgement.figures,
         "budget_figures": judgement.budget_figures,
         "exceptions": judgement.exceptions,
+        "review": asdict(judgement.review),
     }
     return Judged(facts.key, noted, json_like(body), json_like(outcome), rules_of(policy))
 
@@ -150,7 +154,13 @@ def assess(
     expired = frozenset(each["connection"] for each in stated if each["expired"])
     last = snapshots.newest(db)
     before = snapshots.judgements(db, last.number) if last else {}
-    judged = judged_of(facts_of(db, settings, names, now, expired), before, now, policy, stories_of(db))
+
+    def judge_all() -> dict[str, Judged]:
+        return judged_of(facts_of(db, settings, names, now, expired), before, now, policy, stories_of(db))
+
+    judged, today = judge_all(), today_of(settings, now)
+    if _keep_duties(db, judged, now, today, run_id):
+        judged = judge_all()
     reach("assess.judged")
     changed: dict[str, Judged | None] = {
         key: each for key, each in judged.items() if key not in before or _moved(before[key], each)
@@ -171,7 +181,7 @@ def assess(
         snapshot_id=snapshot_id,
         run_id=run_id,
         taken_at=now,
-        as_of=today_of(settings, now),
+        as_of=today,
         complete=is_complete(stated),
         portfolio=portfolio,
         sources=stated,
@@ -218,6 +228,27 @@ def quarantine(db: Connection) -> dict[str, Any]:
     }
 
 
+def _keep_duties(
+    db: Connection, judged: Mapping[str, Judged], now: datetime, today: date, run_id: str
+) -> bool:
+    """Opens the obligations whose threshold was crossed and marks those whose figure has come back; True if there were any."""
+
+    def told(what: str, key: str, detail: Mapping[str, Any]) -> None:
+        audit.record(db, at=now, run_id=run_id, who=WHO, what=what, subject=key, detail=detail)
+
+    reviews = {key: each.outcome["review"] for key, each in judged.items()}
+    for key, wanted in reviews.items():
+        for each in wanted["open"]:
+            due_on = date.fromisoformat(each["due_on"]) if each["due_on"] else None
+            wish = {**each, "due_on": due_on, "type_": "obligation", "at": now}
+            number = manual.add_action(db, key, wish.pop("title"), **wish)
+            told("obligation opened", key, {"id": number, **each})
+        if wanted["recovered"]:
+            manual.mark_recovered(db, wanted["recovered"], today)
+            told("obligation recovered", key, {"ids": wanted["recovered"]})
+    return any(wanted["open"] or wanted["recovered"] for wanted in reviews.values())
+
+
 def _moved(before: Judged, after: Judged) -> bool:
     return fingerprint(before.body, before.outcome) != fingerprint(after.body, after.outcome)
 
@@ -250,7 +281,7 @@ def _unallocated(names: links.Registry) -> list[dict[str, Any]]:
         {
             "project": None,
             "kind": "unallocated",
-            "severity": "warning",
+            "severity": "medium",
             "text": f"budget code {code}: {1 - share:.0%} belongs to no project",
             "since": None,
             "because": f"the declared shares sum to {share.normalize()}",
@@ -262,7 +293,7 @@ def _unallocated(names: links.Registry) -> list[dict[str, Any]]:
         {
             "project": None,
             "kind": "link_conflict",
-            "severity": "warning",
+            "severity": "medium",
             "text": doubt,
             "since": None,
             "because": "two projects name the same record; the first one has it",

@@ -25,7 +25,7 @@ from portfolio.store.tables import entity_tables, source_record
 from portfolio.store.types import json_like
 from sync import guards, settling, tenant, wiring, wishes
 from sync import plan as planning
-from sync.assess import Assessed, assess, today_of
+from sync.assess import WHO, Assessed, assess, today_of
 from sync.crash import reach
 from sync.plan import Change, Hold, Plan, Refusal, Sight
 from sync.pull import Puller, Result, tool_of
@@ -33,7 +33,6 @@ from sync.reading import Tool
 from sync.wishes import Stamp, Wanted
 
 _LOG = logging.getLogger("portico.run")
-WHO = "portico"
 FAILED, HELD_BACK, READ = "failed", "held", "ok"
 PORTFOLIO = "*"
 """The lock under which one process at a time judges and keeps a snapshot."""

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config.settings import Settings
+from portfolio.document import LISTS
 from portfolio.store import links, snapshots
 from portfolio.store.history import history_of
 from sync.program import Refused
@@ -32,6 +33,8 @@ def explanation(project: Mapping[str, Any], figure: str | None) -> dict[str, Any
         return {**head, "figure": f"rag_{name}", "verdicts": {name: status[name]}}
     if name in {"gate", "gate_status", "gate_name", "gate_due"}:
         return {**head, "figure": "gate", "verdicts": {}, "gate": project["gate"], "gates": project["gates"]}
+    if name in LISTS:
+        return {**head, "figure": name, "verdicts": {}, name: project[name]}
     for part, dimension in PARTS.items():
         if name in project[part]:
             return {
@@ -41,7 +44,7 @@ def explanation(project: Mapping[str, Any], figure: str | None) -> dict[str, Any
                 "inputs": project[part],
                 "verdicts": {dimension: status[dimension]},
             }
-    there = sorted({*status, "gate", *WRITTEN, *(key for part in PARTS for key in project[part])})
+    there = sorted({*status, "gate", *LISTS, *WRITTEN, *(key for part in PARTS for key in project[part])})
     raise Refused(f"no figure {figure!r}; there are: {', '.join(there)}")
 
 

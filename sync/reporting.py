@@ -11,6 +11,16 @@ from portfolio.store import manual, snapshots
 from reports.data import Document, SnapshotData, build
 from sync.assess import quarantine
 
+JUDGED_OF_ACTIONS = (
+    "opened_on",
+    "opened_because",
+    "closed_on",
+    "figure",
+    "effect",
+    "effect_because",
+    "recovered_on",
+)
+
 
 class NoSnapshot(LookupError):
     """Nothing was assessed yet, or nothing that old is known."""
@@ -30,6 +40,7 @@ def document(db: Connection, settings: Settings, *, until: datetime | None = Non
     else:
         stated, held = snapshot.sources, kept["quarantine"]
     judged = snapshots.judgements(db, snapshot.number)
+    effects = {each["id"]: each for one in judged.values() for each in one.body.get("actions", ())}
     return build(
         SnapshotData(
             id=snapshot.id,
@@ -47,7 +58,7 @@ def document(db: Connection, settings: Settings, *, until: datetime | None = Non
             ],
             capacity=kept["capacity"],
             quarantine=held,
-            actions=[_action(each) for each in manual.actions(db, until=until)],
+            actions=[_action(each, effects.get(each["id"], {})) for each in manual.actions(db, until=until)],
         )
     )
 
@@ -64,7 +75,7 @@ def nothing_so_old(db: Connection, settings: Settings) -> NoSnapshot:
     )
 
 
-def _action(action: Mapping[str, Any]) -> dict[str, Any]:
+def _action(action: Mapping[str, Any], judged: Mapping[str, Any]) -> dict[str, Any]:
     due = action["due_on"]
     return {
         "id": action["id"],
@@ -75,4 +86,5 @@ def _action(action: Mapping[str, Any]) -> dict[str, Any]:
         "due_on": due.isoformat() if due else None,
         "state": action["state"],
         "outcome": action["outcome"],
+        **{name: judged.get(name) for name in JUDGED_OF_ACTIONS},
     }

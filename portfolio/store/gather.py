@@ -16,6 +16,7 @@ from portfolio.store.tables import PULLED, entity_tables
 
 CENT = Decimal("0.01")
 CLOSED_RISK = {"closed", "resolved", "done", "complete", "completed", "cancelled", "canceled", "rejected"}
+"""A risk whose state begins with one of these words (`Closed Complete`, `Closed Skipped`) stands no longer."""
 
 
 def _split(row: Any, share: Decimal) -> facts.Money:
@@ -107,15 +108,17 @@ def _risk(row: Any) -> facts.Risk:
         state=row.state,
         owner=row.owner,
         due_on=row.due_on,
-        open=(row.state or "").casefold() not in CLOSED_RISK,
+        open=next(iter((row.state or "").casefold().split()), "") not in CLOSED_RISK,
         source=source_of(row),
     )
 
 
 def _risks(db: Connection) -> dict[str, tuple[facts.Risk, ...]]:
-    """The registers of the tools, and the actions that managers opened here."""
+    """The registers of the tools, and the corrective actions that managers opened here."""
     found = {key: list(some) for key, some in _grouped(rows(db, "risk"), _risk).items()}
     for each in manual.actions(db):
+        if each["type"] == "obligation":
+            continue
         own = facts.Risk(
             type="action",
             title=each["title"],
@@ -242,6 +245,7 @@ def gather(
     planned = _planned_values(db)
     reports, outages, feeds, links = _reports(db), _outages(db), _feeds(db), _links(db, names)
     decisions, overrides = manual.decisions(db), manual.overrides(db)
+    actions = manual.kept_actions(db)
     baselines = manual.baselines(db)
     gathered = []
     for key, project in names.projects.items():
@@ -271,6 +275,7 @@ def gather(
                 report=reports.get(key),
                 decisions=decisions.get(key, ()),
                 overrides=overrides.get(key, ()),
+                actions=actions.get(key, ()),
                 source=source,
                 links=tuple(links.get(key, {}).values()),
                 stale={

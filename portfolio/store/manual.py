@@ -1,7 +1,9 @@
 """What managers add by command: decisions, actions, the story, overrides, re-baselines. Append-only but for closing."""
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -93,8 +95,12 @@ def add_action(
     owner: str | None,
     due_on: date | None,
     at: datetime,
+    because: str | None = None,
+    cause: str | None = None,
+    dimension: str | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> int:
-    """Opens a corrective action; returns its id."""
+    """Opens an action; returns its id. The last four are as `facts.Action` has them, `before` as a mapping."""
     result = db.execute(
         insert(action).values(
             project_key=project_key,
@@ -103,7 +109,11 @@ def add_action(
             owner=owner,
             due_on=due_on,
             state="open",
+            opened_because=because,
             opened_at=at,
+            cause=cause,
+            dimension=dimension,
+            before=before,
         )
     )
     key = result.inserted_primary_key
@@ -135,6 +145,42 @@ def actions(db: Connection, *, until: datetime | None = None) -> list[dict[str, 
         for row in rows
     ]
     return sorted(found, key=lambda row: (row["closed_at"] is not None, row["due_on"] or date.max, row["id"]))
+
+
+def mark_recovered(db: Connection, numbers: Collection[int], today: date) -> None:
+    """Notes that the figures which opened these actions have come back."""
+    db.execute(update(action).where(action.c.id.in_(numbers)).values(recovered_on=today))
+
+
+def kept_actions(db: Connection) -> dict[str, tuple[facts.Action, ...]]:
+    """All actions per project in the order they were opened."""
+    found: dict[str, list[facts.Action]] = defaultdict(list)
+    for row in db.execute(select(action).order_by(action.c.id)):
+        found[row.project_key].append(
+            facts.Action(
+                id=row.id,
+                type=row.type,
+                title=row.title,
+                owner=row.owner,
+                due_on=row.due_on,
+                opened_at=row.opened_at,
+                closed_at=row.closed_at,
+                outcome=row.outcome,
+                because=row.opened_because,
+                cause=row.cause,
+                dimension=row.dimension,
+                before=_measured(row.before),
+                recovered_on=row.recovered_on,
+            )
+        )
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def _measured(kept: dict[str, Any] | None) -> facts.Measured | None:
+    if kept is None:
+        return None
+    value = kept["value"]
+    return facts.Measured(kept["measure"], None if value is None else Decimal(value), kept["colour"])
 
 
 def tell(db: Connection, project_key: str, text: str, by: str, at: datetime) -> None:

@@ -249,6 +249,10 @@ action = Table(
     Column("opened_because", Words),
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
+    Column("cause", Words),
+    Column("dimension", Words),
+    Column("before", Document),
+    Column("recovered_on", Date),
 )
 
 narrative = Table(

@@ -1,6 +1,7 @@
 """gates, actions, narrative, override, rebaseline: what a manager adds."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -199,18 +200,38 @@ def show_actions(program: Program, *, as_json: bool) -> int:
 @click.argument("text")
 @click.option("--owner", required=True, help="Who has to act.")
 @click.option("--due", required=True, type=Day(), help="By when, as YYYY-MM-DD.")
+@click.option(
+    "--figure",
+    type=click.Choice(DIMENSIONS),
+    help="What it shall mend; its effect on that is checked from then on.",
+)
 @click.pass_obj
-def add(program: Program, project: str, text: str, *, owner: str, due: date) -> int:
+def add(program: Program, project: str, text: str, *, owner: str, due: date, figure: str | None) -> int:
     """Opens a corrective action."""
-    from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
+    from portfolio.duties import measured  # noqa: PLC0415  (start-up stays fast for --help)
+    from portfolio.store import manual, snapshots  # noqa: PLC0415  (as above)
 
     opened: list[int] = []
 
     def act(db: Any, now: datetime) -> dict[str, Any]:
+        last = snapshots.newest(db)
+        judged = snapshots.judgements(db, last.number).get(project) if last else None
+        state = judged.body["status"][figure] if judged and figure else None
+        before = asdict(measured(state["threshold"], state["inputs"], state["computed"])) if state else None
         opened.append(
-            manual.add_action(db, project, text, type_="corrective_action", owner=owner, due_on=due, at=now)
+            manual.add_action(
+                db,
+                project,
+                text,
+                type_="corrective_action",
+                owner=owner,
+                due_on=due,
+                at=now,
+                dimension=figure,
+                before=before,
+            )
         )
-        return {"id": opened[0], "text": text, "owner": owner, "due_on": due}
+        return {"id": opened[0], "text": text, "owner": owner, "due_on": due, "figure": figure}
 
     record(program, project, owner, "action opened", act)
     click.echo(opened[0])
