@@ -20,6 +20,7 @@ from portfolio.judge import Policy, ledger_figures
 from portfolio.store import audit, gather, leases, runs, writes
 from portfolio.store import records as raw
 from portfolio.store.database import Store
+from portfolio.store.failures import StoreFailed
 from portfolio.store.leases import Lease, LeaseLost
 from portfolio.store.tables import entity_tables, source_record
 from portfolio.store.types import json_like
@@ -146,13 +147,21 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
         for connector in self._connectors.values():
             connector.close()
-        outcome = "failed" if kind is not None else self.report.outcome
+        try:
+            self._finish("failed" if kind is not None else None)
+        except StoreFailed as failure:
+            if kind is None:
+                raise
+            _LOG.warning("the end of run %s is not noted: %s", self.report.run_id, failure)
+
+    def _finish(self, outcome: str | None) -> None:
         with self.store.transaction() as db:
             for held in self._leases.values():
                 leases.release(db, held)
             self.report.quarantined = len(runs.quarantined(db))
-            outcome = outcome if kind is not None else self.report.outcome
-            runs.finish(db, self.report.run_id, outcome, self.report.counts(), self.clock())
+            runs.finish(
+                db, self.report.run_id, outcome or self.report.outcome, self.report.counts(), self.clock()
+            )
             reach("run.finishing")
 
     def connector(self, name: str) -> Connector:

@@ -139,7 +139,7 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def report_error(program: Program | None, error: Exception) -> int:
     """The one place where an exception becomes text; returns the exit code."""
     from config.loading import ConfigurationError  # noqa: PLC0415  (only when something went wrong)
-    from portfolio.store.database import StoreError  # noqa: PLC0415  (as above)
+    from portfolio.store.failures import StoreError, StoreFailed  # noqa: PLC0415  (as above)
 
     redact = program.redact if program else str
     if isinstance(error, ConfigurationError):
@@ -151,7 +151,7 @@ def report_error(program: Program | None, error: Exception) -> int:
         return USAGE
     if isinstance(error, StoreError):
         click.echo(redact(f"Error: {error}"), err=True)
-        return USAGE
+        return FINDINGS if isinstance(error, StoreFailed) else USAGE
     if isinstance(error, click.ClickException):
         click.echo(redact(f"Error: {error.format_message()}"), err=True)
         return USAGE

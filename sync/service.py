@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from portfolio.store.database import StoreError, newest_revision, revision
+from portfolio.store.database import newest_revision, revision
+from portfolio.store.failures import StoreError
 from reports import formats, portal
 from reports.html import content_security_policy
 from sync.deliver import deliver

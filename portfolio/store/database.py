@@ -14,11 +14,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from portfolio.store.failures import StoreError, told, words
+
 BUSY_SECONDS = 30
-
-
-class StoreError(Exception):
-    """The store cannot be opened or is of another schema; the text says what to do."""
 
 
 class SchemaOutdated(StoreError):
@@ -75,21 +73,21 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A write transaction: committed at the end of the block, rolled back on any error."""
-        if self.keep:
-            with self._writer.begin():
-                yield self._writer
-        else:
-            with self._writer.begin_nested():
-                yield self._writer
+        """A write transaction: committed at the end of the block, rolled back on any error.
+
+        Raises StoreFailed where the database fails; the next transaction connects anew.
+        """
+        begin = self._writer.begin if self.keep else self._writer.begin_nested
+        with told(self.engine), begin():
+            yield self._writer
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A consistent view for reading."""
+        """A consistent view for reading. Raises StoreFailed where the database fails."""
         if not self.keep:
             yield self._writer
             return
-        with self.engine.connect() as db, db.begin():
+        with told(self.engine), self.engine.connect() as db, db.begin():
             yield db
 
     def close(self) -> None:
@@ -154,7 +152,8 @@ def open_store(url: str, *, keep: bool = True) -> Store:
     except DBAPIError as error:
         engine.dispose()
         where = engine.url.render_as_string(hide_password=True)
-        raise StoreError(f"store {where} cannot be opened: {error.orig}") from error
+        what, fix = words(error)
+        raise StoreError(f"store {where} cannot be opened: it {what}. {fix}") from error
     return Store(engine, keep=keep)
 
 
@@ -185,13 +184,16 @@ def upgrade_at(url: str) -> tuple[str | None, str | None]:
 
 
 def faults(store: Store) -> list[str]:
-    """What is wrong with an open store: tables or columns that differ from this program's, damage that SQLite finds."""
+    """What is wrong with an open store: tables or columns that differ from this program's, damage that SQLite finds.
+
+    Raises StoreFailed where it is too damaged to be looked at.
+    """
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415  (only for a check)
 
     from portfolio.store.tables import metadata  # noqa: PLC0415  (as above)
 
     found = []
-    with store.engine.connect() as db:
+    with store.reading() as db:
         context = MigrationContext.configure(db, opts={"compare_type": False})
         found += [f"schema differs: {each}" for each in compare_metadata(context, metadata)]
         if db.dialect.name == "sqlite":

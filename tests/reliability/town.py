@@ -1,6 +1,6 @@
 """A town: a store, two tools in this process, and the hands to run Portico over them under a configuration of the test's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ class TownTool(MemoryTool):
 
     tenant: str = "city-of-test"
     automation: tuple[tuple[str, Plain], ...] = ()
+    at_request: Callable[[], None] = lambda: None
+    """What happens elsewhere each time that a request arrives."""
+
+    def asked(self) -> None:
+        super().asked()
+        self.at_request()
 
 
 class TownConnector(Memory):
