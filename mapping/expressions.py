@@ -61,11 +61,32 @@ def _direct(node: Any) -> Getter | None:
     names = _names(node)
     if names:
         return _path(names)
-    if node["type"] == "or_expression":
-        first, second = (_direct(child) for child in node["children"])
-        if first and second:
-            return _either(first, second)
+    parts = [_direct(child) for child in node["children"]] if node["type"] in _JOINED else []
+    if len(parts) == 2 and parts[0] and parts[1]:  # noqa: PLR2004
+        return _JOINED[node["type"]](parts[0], parts[1])
+    if node["type"] == "comparator" and node["value"] == "eq":
+        return _same(*node["children"])
+    if node["type"] == "function_expression" and node["value"] == "contains":
+        return _one_of(*node["children"])
     return None
+
+
+def _same(left: Any, right: Any) -> Getter | None:
+    """A path against a text: `==` of any other values has rules of its own."""
+    get = _path(names) if (names := _names(left)) else None
+    if get is None or right["type"] != "literal" or not isinstance(right["value"], str):
+        return None
+    text = right["value"]
+    return lambda record: get(record) == text
+
+
+def _one_of(listed: Any, sought: Any) -> Getter | None:
+    """A path's value among texts."""
+    get = _path(names) if (names := _names(sought)) else None
+    texts = listed["value"] if listed["type"] == "literal" else None
+    if get is None or not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+        return None
+    return lambda record: get(record) in texts
 
 
 def _names(node: Any) -> tuple[str, ...]:
@@ -107,9 +128,24 @@ def _constant(value: Any) -> Getter:
 def _either(first: Getter, second: Getter) -> Getter:
     def get(record: Any) -> Any:
         found = first(record)
-        return second(record) if found is None or found is False or found in ("", [], {}) else found
+        return second(record) if _says_nothing(found) else found
 
     return get
+
+
+def _both(first: Getter, second: Getter) -> Getter:
+    def get(record: Any) -> Any:
+        found = first(record)
+        return found if _says_nothing(found) else second(record)
+
+    return get
+
+
+def _says_nothing(found: Any) -> bool:
+    return found is None or found is False or found in ("", [], {})
+
+
+_JOINED = {"or_expression": _either, "and_expression": _both}
 
 
 def _paths(tree: Any) -> tuple[str, ...]:

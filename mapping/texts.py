@@ -33,8 +33,11 @@ def unwrapped(value: Any) -> Any:
 
 def text(value: Any) -> str:
     """A text, without what no database can store. A list or an unknown object is refused."""
-    value = unwrapped(value)
+    if not isinstance(value, str):
+        value = unwrapped(value)
     if isinstance(value, str):
+        if value.isprintable():
+            return value.strip()
         return _UNSTORABLE.sub("\ufffd", value).strip()
     if isinstance(value, bool):
         return "true" if value else "false"

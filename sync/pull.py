@@ -131,7 +131,15 @@ class Puller:
             row = records.cursor(db, read)
             if row is not None and row.mapping != reading.translator.fingerprint:
                 for some in records.stored_batches(db, read):
-                    keep(db, read, reading.translator, some, at=self.now, run_id=self.run_id)
+                    keep(
+                        db,
+                        read,
+                        reading.translator,
+                        some,
+                        at=self.now,
+                        run_id=self.run_id,
+                        stored={record.id for record in some},
+                    )
                 records.keep_cursor(db, read, mapping=reading.translator.fingerprint)
                 reach("translate.again")
             census_due = row is not None and (
@@ -172,10 +180,13 @@ class Puller:
         read = _read_of(tool, reading)
         with self.store.transaction() as db:
             self.guard(db, tool.name)
-            changed = records.observe(db, read, page.records, self.now)
+            stored = records.known(db, read, [record.id for record in page.records])
+            changed = records.observe(db, read, page.records, self.now, stored)
             result.records += len(page.records)
             result.changed += len(changed)
-            result.rejected += keep(db, read, reading.translator, changed, at=self.now, run_id=self.run_id)
+            result.rejected += keep(
+                db, read, reading.translator, changed, at=self.now, run_id=self.run_id, stored=stored
+            )
             bad = [
                 {
                     "connection": tool.name,

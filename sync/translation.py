@@ -1,7 +1,7 @@
 """Changed source records become entity rows and rejects: in = out + rejected."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,17 +117,23 @@ def keep(
     *,
     at: datetime,
     run_id: str,
+    stored: Collection[str],
 ) -> int:
-    """Translates records and stores rows and quarantine in the open transaction; returns the number of rejects."""
+    """Translates records and stores rows and quarantine in the open transaction; returns the number of rejects.
+
+    `stored` are ids that may have rows already.
+    """
+    if not observed:
+        return 0
     ids = [record.id for record in observed]
     batch = translator.translate(read.connection, observed)
     entities.write(store_db, batch.entity, batch.rows, at=at, run_id=run_id)
     reach("translate.written")
     whole = {row["external_id"] for row in batch.rows}
-    entities.forget(
-        store_db, read.connection, read.kind, sorted(set(ids) - whole), but="", at=at, run_id=run_id
-    )
-    entities.forget(store_db, read.connection, read.kind, ids, but=batch.entity, at=at, run_id=run_id)
+    before = [each for each in ids if each in stored]
+    lost = sorted({*before} - whole)
+    entities.forget(store_db, read.connection, read.kind, lost, but="", at=at, run_id=run_id)
+    entities.forget(store_db, read.connection, read.kind, before, but=batch.entity, at=at, run_id=run_id)
     runs.release(store_db, read.connection, read.kind, ids, of_write=False, but=batch.rejects)
     runs.hold_back(store_db, batch.rejects, of_write=False, at=at, run_id=run_id)
     reach("translate.done")
@@ -151,5 +157,5 @@ def translate_again(
                 ]
                 translator = Translator(mapping_of(settings, name, declared), settings)
                 for some in records.stored_batches(db, read, ids):
-                    keep(db, read, translator, some, at=now, run_id="retry")
+                    keep(db, read, translator, some, at=now, run_id="retry", stored=ids)
         return len(runs.quarantined(db))

@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
-from portfolio.model import COMMON, ENTITIES, LINK_FIELDS, Row
+from portfolio.model import Row
+from portfolio.store import bulk
 from portfolio.store.history import changes, delete
-from portfolio.store.records import batches, upsert
+from portfolio.store.records import batches
 from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables, history
+
+
+LINKED = ("project_key", "project_keys")
+"""Set by linking alone."""
 
 
 def _before(db: Connection, entity: str, rows: Sequence[Row]) -> dict[tuple[str, ...], Any]:
@@ -35,25 +40,17 @@ def write(db: Connection, entity: str, rows: Sequence[Row], *, at: datetime, run
     if not rows:
         return
     before = _before(db, entity, rows)
-    names = [
-        *(each.name for each in COMMON if each.name != "first_seen_at"),
-        *(each.name for each in (*ENTITIES[entity].fields, *LINK_FIELDS)),
-    ]
+    columns = entity_tables[entity].c.keys()
+    fixed = {"first_seen_at": at, "last_seen_at": at, **{name: None for name in LINKED if name in columns}}
     full: list[Row] = []
     past: list[Row] = []
     for row in rows:
-        old = before.get(tuple(row[name] for name in RECORD_KEY))
-        whole = {name: row.get(name) for name in names}
-        whole["first_seen_at"] = old["first_seen_at"] if old else at
-        whole["last_seen_at"] = at
-        if "project_key" in whole:
-            whole["project_key"] = old["project_key"] if old else None
+        old = before.get((row["connection"], row["kind"], row["external_id"]))
         if old is not None:
             past += changes(entity, old, row, at, run_id)
-        full.append(whole)
-    upsert(db, entity_tables[entity], full, RECORD_KEY)
-    if past:
-        db.execute(insert(history), past)
+        full.append({**{name: row.get(name) for name in columns}, **fixed})
+    bulk.upsert(db, entity_tables[entity], full, RECORD_KEY, once=("first_seen_at", *LINKED))
+    bulk.insert(db, history, past)
 
 
 def forget(

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from portfolio.store.records import batches, upsert
+from portfolio.store.bulk import upsert
+from portfolio.store.records import batches
 from portfolio.store.tables import alarm, connection, quarantine, run
 
 

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, Boolean, Date, DateTime, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from portfolio.model import FieldType
 
+_CANONICAL = msgspec.json.Encoder(order="sorted")
 MINOR = Decimal("0.01")
 MILLIONTH = Decimal("0.000001")
 
@@ -79,6 +81,13 @@ class Number(TypeDecorator[Decimal]):
         return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
 
 
+def words(value: str) -> str:
+    """The text as both databases hold it."""
+    if value.isascii() and "\x00" not in value:
+        return value
+    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
 class Words(TypeDecorator[str]):
     """Text without U+0000 and without lone surrogates."""
 
@@ -87,9 +96,7 @@ class Words(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To text that both databases hold."""
-        if value is None:
-            return None
-        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+        return None if value is None else words(value)
 
 
 def _plain(value: object) -> object:
@@ -112,6 +119,20 @@ def dump(document: object) -> str:
     return json.dumps(document, default=_plain, sort_keys=True, separators=(",", ":"))
 
 
+def canonical(document: object) -> str:
+    """A document or dataclass as JSON with sorted keys, to be hashed or kept raw; much faster than `dump`, but not ASCII only."""
+    try:
+        return _CANONICAL.encode(document).decode()
+    except (TypeError, ValueError):
+        return dump(document)
+
+
+class Dumped(str):
+    """JSON text of a document, ready to be stored as it is."""
+
+    __slots__ = ()
+
+
 class Document(TypeDecorator[Any]):
     """A JSON-like value as text. Tuples come back as lists, Decimals and dates as strings."""
 
@@ -120,7 +141,9 @@ class Document(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To JSON text."""
-        return None if value is None else dump(value)
+        if value is None or isinstance(value, Dumped):
+            return value
+        return dump(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From JSON text."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from portfolio.store.records import upsert
+from portfolio.store.bulk import upsert
 from portfolio.store.tables import ownership, write
 
 OPEN = ("intended", "unknown")
