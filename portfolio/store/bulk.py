@@ -6,12 +6,12 @@ On PostgreSQL a larger set is copied into a temporary table and merged from ther
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Column, Connection, Dialect, Table
 from sqlalchemy.types import TypeEngine
 
 from portfolio.store.types import Instant, Words, words
@@ -67,6 +67,11 @@ def _shape(
         conflict=f"ON CONFLICT ({', '.join(map(quote, key))}) {action}" if key else "",
         binds=tuple((name, _bind(kind, dialect)) for name, kind in types.items()),
     )
+
+
+def bind(db: Connection, column: Column[Any]) -> Callable[[Any], Any]:
+    """How a value of a column is given to the driver. The results of one column compare as the values do."""
+    return _bind(column.type, db.dialect) or (lambda value: value)
 
 
 def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Bind:
@@ -130,9 +135,10 @@ def _send(db: Connection, shape: _Shape, rows: Sequence[Mapping[str, Any]]) -> N
 def _copy(db: Connection, shape: _Shape, staged: str, values: Values) -> None:
     db.exec_driver_sql(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS"
-        f" AS SELECT * FROM {shape.table} WITH NO DATA"  # noqa: S608  names of our own tables
+        f" AS TABLE {shape.table} WITH NO DATA"
     )
-    with db.connection.cursor() as cursor, cursor.copy(f"COPY {staged} ({shape.columns}) FROM STDIN") as copy:
+    cursor: Any = db.connection.cursor()
+    with cursor, cursor.copy(f"COPY {staged} ({shape.columns}) FROM STDIN") as copy:
         for each in values:
             copy.write_row(each)
 

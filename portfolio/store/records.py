@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from portfolio.store import history, tables
+from portfolio.store import bulk, history, tables
 from portfolio.store.tables import scope as scopes
 from portfolio.store.tables import source_record
-from portfolio.store.types import dump
+from portfolio.store.types import Dumped, canonical, dump
 
 BATCH = 400
+EMPTY = "{}"
 
 
 class Observed(Protocol):
@@ -70,82 +70,68 @@ class Read:
     scope: str
 
 
-def digest(body: Mapping[str, Any]) -> str:
-    """The hash by which an unchanged record is known."""
-    return hashlib.sha256(dump(body).encode()).hexdigest()
-
-
-def upsert(db: Connection, table: Any, rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> None:
-    """Inserts rows or replaces the named columns of those that exist. All rows carry the same columns."""
-    if not rows:
-        return
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    db.execute(
-        statement.on_conflict_do_update(index_elements=list(key), set_=changed)
-        if changed
-        else statement.on_conflict_do_nothing(index_elements=list(key)),
-        [dict(row) for row in rows],
-    )
-
-
 def batches(items: Sequence[Any], size: int = BATCH) -> Iterable[Sequence[Any]]:
     """Slices of at most `size`, for statements with a list of values."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _known(db: Connection, read: Read, ids: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for some in batches(ids):
-        rows = db.execute(
-            select(
-                source_record.c.external_id,
-                source_record.c.hash,
-                source_record.c.version,
-                source_record.c.owned,
-                source_record.c.source_updated_at,
-                source_record.c.first_seen_at,
-                source_record.c.deleted_at,
-                source_record.c.missing,
-            ).where(
-                source_record.c.connection == read.connection,
-                source_record.c.kind == read.kind,
-                source_record.c.external_id.in_(some),
-            )
-        )
-        found.update({row.external_id: row for row in rows})
-    return found
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of a record: its content's hash, version, owned values (JSON), change as the driver gives it, and
+    whether it is beyond doubt."""
+
+    hash: str
+    version: str | None
+    owned: str | None
+    updated_at: Any
+    sure: bool
 
 
-def observe(db: Connection, read: Read, records: Sequence[Observed], at: datetime) -> list[Observed]:
+def known(db: Connection, read: Read, ids: Sequence[str]) -> dict[str, Known]:
+    """What is stored of the records with these ids."""
+    rows = bulk.found(
+        db,
+        source_record,
+        "external_id, hash, version, owned, source_updated_at, deleted_at IS NULL AND missing = 0",
+        {"connection": read.connection, "kind": read.kind},
+        "external_id",
+        ids,
+    )
+    return {row[0]: Known(*row[1:]) for row in rows}
+
+
+def observe(
+    db: Connection,
+    read: Read,
+    records: Sequence[Observed],
+    at: datetime,
+    stored: Mapping[str, Known] | None = None,
+) -> list[Observed]:
     """Stores records as seen `at` and returns those that are new or whose content changed.
 
-    A record whose hash is known costs a comparison; it is written only where its version or owned values moved, or
-    where it was thought missing.
+    A record whose hash is known costs a comparison; it is written only where its version or owned values moved, where
+    its instant of change went back, or where it was thought missing. `stored` is what `known` said of these very records.
     """
     unique = {record.id: record for record in records}
-    known = _known(db, read, list(unique))
+    stored = known(db, read, list(unique)) if stored is None else stored
+    driver_instant = bulk.bind(db, source_record.c.source_updated_at)
     changed, rows = [], []
-    for record in unique.values():
-        before = known.get(record.id)
-        hashed = digest(record.body)
-        if before is not None and before.hash == hashed and before.deleted_at is None and not before.missing:
-            moved = before.version != record.version or (before.owned or {}) != dict(record.owned)
-            if moved or _went_back(before.source_updated_at, record.updated_at):
-                rows.append(_row(read, record, hashed, before.first_seen_at, at))
-            continue
-        changed.append(record)
-        rows.append(_row(read, record, hashed, before.first_seen_at if before else at, at))
-    upsert(db, source_record, rows, tables.RECORD_KEY)
+    for id_, record in unique.items():
+        body, owned = canonical(record.body), dump(record.owned) if record.owned else EMPTY
+        hashed = hashlib.sha256(body.encode()).hexdigest()
+        before = stored.get(id_)
+        if before is None or before.hash != hashed or not before.sure:
+            changed.append(record)
+        elif before.version == record.version and (before.owned or EMPTY) == owned:
+            updated_at = record.updated_at and driver_instant(record.updated_at)
+            if not (before.updated_at and updated_at and updated_at < before.updated_at):
+                continue
+        rows.append(_row(read, record, hashed, body, owned, at))
+    bulk.upsert(db, source_record, rows, tables.RECORD_KEY, once=("first_seen_at",))
     return changed
 
 
-def _went_back(before: datetime | None, after: datetime | None) -> bool:
-    return before is not None and after is not None and after < before
-
-
-def _row(read: Read, record: Observed, hashed: str, first_seen_at: datetime, at: datetime) -> dict[str, Any]:
+def _row(read: Read, record: Observed, hashed: str, body: str, owned: str, at: datetime) -> dict[str, Any]:
     return {
         "connection": read.connection,
         "kind": read.kind,
@@ -154,12 +140,12 @@ def _row(read: Read, record: Observed, hashed: str, first_seen_at: datetime, at:
         "external_key": record.key,
         "url": record.url,
         "hash": hashed,
-        "body": record.body,
+        "body": Dumped(body),
         "version": record.version,
-        "owned": dict(record.owned),
+        "owned": Dumped(owned),
         "source_created_at": record.created_at,
         "source_updated_at": record.updated_at,
-        "first_seen_at": first_seen_at,
+        "first_seen_at": at,
         "last_seen_at": at,
         "missing": 0,
         "deleted_at": None,
@@ -307,7 +293,7 @@ def cursor(db: Connection, read: Read) -> Any | None:
 def keep_cursor(db: Connection, read: Read, **values: Any) -> None:
     """Keeps a read's cursor or stamps; columns not named stay as they are."""
     row = {"connection": read.connection, "kind": read.kind, "scope": read.scope, **values}
-    upsert(db, scopes, [row], ("connection", "kind", "scope"))
+    bulk.upsert(db, scopes, [row], ("connection", "kind", "scope"))
 
 
 def forget_other_scopes(db: Connection, connection: str, reads: Iterable[Read]) -> None:

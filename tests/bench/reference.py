@@ -110,7 +110,9 @@ def id_pages(url: str, since: int) -> Iterator[list[str]]:
     asker, token = Asker(url), None
     while True:
         body = {"jql": f"updated >= {since} ORDER BY updated", "maxResults": IDS, "fields": ["id"]}
-        found = json.loads(asker.post("/rest/api/3/search/jql", {**body, "nextPageToken": token} if token else body))
+        found = json.loads(
+            asker.post("/rest/api/3/search/jql", {**body, "nextPageToken": token} if token else body)
+        )
         yield [each["id"] for each in found["issues"]]
         token = found.get("nextPageToken")
         if token is None:
@@ -155,7 +157,7 @@ def into_sqlite(path: str, found: Iterator[list[Any]]) -> int:
     db.execute(f"CREATE TABLE IF NOT EXISTS issue ({', '.join(COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID")
     sets = ", ".join(f"{name}=excluded.{name}" for name in COLUMNS[1:])
     statement = (
-        f"INSERT INTO issue VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (id) DO UPDATE SET {sets}"  # noqa: S608
+        f"INSERT INTO issue VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (id) DO UPDATE SET {sets}"
     )
     stored = 0
     for page in found:
@@ -207,7 +209,7 @@ def main() -> None:
         "cpu": usage.ru_utime + usage.ru_stime,
         "rss_mb": usage.ru_maxrss / 1024,
     }
-    print(json.dumps(told))  # noqa: T201
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def _words(chance: random.Random, count: int) -> str:
 
 
 def _document(chance: random.Random) -> dict[str, Any]:
-    paragraphs = [{"type": "paragraph", "content": [{"type": "text", "text": _words(chance, 40)}]} for _ in range(3)]
+    paragraphs = [
+        {"type": "paragraph", "content": [{"type": "text", "text": _words(chance, 40)}]} for _ in range(3)
+    ]
     return {"type": "doc", "version": 1, "content": paragraphs}
 
 
@@ -47,7 +49,11 @@ def _custom(chance: random.Random, number: int) -> Any:
         None,
         _words(chance, 6),
         chance.randrange(1, 400) / 4,
-        {"self": f"https://bench.example/rest/api/3/customFieldOption/{number}", "value": "Green", "id": str(number)},
+        {
+            "self": f"https://bench.example/rest/api/3/customFieldOption/{number}",
+            "value": "Green",
+            "id": str(number),
+        },
         "2026-05-01",
     )[number % 5]
 
@@ -147,7 +153,12 @@ class Site:
             return 429, b'{"message":"slow down"}'
         if path == "/rest/api/2/serverInfo":
             now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
-            info = {"deploymentType": "Cloud", "baseUrl": "https://bench.example", "version": "1001", "serverTime": now}
+            info = {
+                "deploymentType": "Cloud",
+                "baseUrl": "https://bench.example",
+                "version": "1001",
+                "serverTime": now,
+            }
             return 200, json.dumps(info).encode()
         if path == "/rest/api/3/myself":
             return 200, json.dumps({"accountId": ACCOUNT, "displayName": "Bench", "timeZone": "UTC"}).encode()
@@ -205,9 +216,9 @@ class Connection(asyncio.Protocol):
         self.site.running -= 1
         status, body = self.site.answer(path, sent)
         head = (
-            f"HTTP/1.1 {status} {'OK' if status == 200 else 'No'}\r\nContent-Type: application/json\r\n"  # noqa: PLR2004
+            f"HTTP/1.1 {status} {'OK' if status == 200 else 'No'}\r\nContent-Type: application/json\r\n"
             f"Date: {formatdate(usegmt=True)}\r\nX-AAccountId: {ACCOUNT}\r\n"
-            f"{'Retry-After: 1' if status == 429 else 'X-Bench: 1'}\r\nContent-Length: {len(body)}\r\n\r\n"  # noqa: PLR2004
+            f"{'Retry-After: 1' if status == 429 else 'X-Bench: 1'}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         if not self.transport.is_closing():
             self.transport.writelines([head.encode(), body])
@@ -217,7 +228,7 @@ async def main(size: int) -> None:
     site = Site(size)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(site), "127.0.0.1", 0)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
