@@ -12,7 +12,6 @@ from portfolio.store.history import changes, delete
 from portfolio.store.records import batches
 from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables, history
 
-
 LINKED = ("project_key", "project_keys")
 """Set by linking alone."""
 
