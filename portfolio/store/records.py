@@ -77,8 +77,7 @@ def batches(items: Sequence[Any], size: int = BATCH) -> Iterable[Sequence[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored of a record: its content's hash, version, owned values (JSON), change as the driver gives it, and
-    whether it is beyond doubt."""
+    """What is stored of a record: content hash, version, owned values (JSON), instant of change (the driver's), no doubt."""
 
     hash: str
     version: str | None
