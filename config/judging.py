@@ -1,12 +1,13 @@
 """The parts of `portfolio:` that say how projects are judged beyond status rules and gate packs."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from config.parts import Duration, Part, Text
+from config.parts import Duration, Flag, Part, Text, Texts, Zone
 
 Method = Literal[
     "percent_complete", "0/100", "50/50", "weighted_milestones", "physical_percent", "level_of_effort"
@@ -46,3 +47,64 @@ class EarnedValueTerms(Part):
         """The method that counts, from the project's own (or None) and its tier; tiers match in any case."""
         tiers = {name.casefold(): method for name, method in self.by_tier.items()}
         return project or tiers.get((tier or "").casefold()) or self.method
+
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Clock = Annotated[
+    str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description='an hour of the day such as "08:00"')
+]
+
+
+class Hours(Part):
+    """When a service desk works: hours of the wall clock on some weekdays, without holidays."""
+
+    days: tuple[Weekday, ...] = Field(default=WEEKDAYS[:5], min_length=1)
+    begin: Clock = "08:00"
+    end: Clock = "17:00"
+    holidays: tuple[date, ...] = ()
+    timezone: Zone | None = Field(default=None, description="another time zone than the portfolio's")
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> "Hours":
+        if self.end <= self.begin:
+            raise ValueError(f"end {self.end} must be later than begin {self.begin}")
+        return self
+
+
+class Target(Part):
+    """In which time tickets have to be resolved. The first target that fits a ticket counts; what is left out fits any."""
+
+    type: Literal["incident", "service_request", "demand", "change", "problem"] | None = None
+    priority: Texts = Field(
+        default=(), description="the tool's own words for the priority, such as `1 - Critical`"
+    )
+    resolve: Duration
+    calendar: Text | None = Field(
+        default=None,
+        description="one of `calendars`: the time counts in its hours only; without it around the clock",
+    )
+
+
+class Level(Part):
+    """A step of the escalation chain: who is called when so much of a ticket's time is used up."""
+
+    at: Decimal = Field(gt=0, description="share of the time: 0.75, 1, 1.5")
+    to: Text
+
+
+class ServiceTerms(Part):
+    """How the clocks of tickets run where the tool does not tell when a ticket is due, and who is called."""
+
+    calendars: Mapping[Text, Hours] = Field(default_factory=dict)
+    targets: tuple[Target, ...] = ()
+    pause_on_hold: Flag = Field(default=True, description="time on hold does not count")
+    escalation: tuple[Level, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_its_calendars(self) -> "ServiceTerms":
+        for target in self.targets:
+            if target.calendar is not None and target.calendar not in self.calendars:
+                there = ", ".join(self.calendars) or "none"
+                raise ValueError(f"no calendar {target.calendar!r}; calendars: {there}")
+        return self

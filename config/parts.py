@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -174,6 +175,17 @@ def _sql_url(value: str, info: ValidationInfo) -> str:
 SqlUrl = Annotated[
     str, AfterValidator(_sql_url), WithJsonSchema({"type": "string", "examples": ["sqlite:///portico.db"]})
 ]
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError):
+        raise ValueError("a time zone such as America/New_York") from None
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
 
 
 def _texts(value: Any) -> Any:

@@ -20,7 +20,7 @@ from pydantic import (
 from config import phrases
 from config.connections import Connection, SafetyOverride
 from config.fiscal import FiscalCalendar
-from config.judging import ActionTerms, EarnedValueTerms, Method
+from config.judging import ActionTerms, EarnedValueTerms, Method, ServiceTerms
 from config.names import packaged
 from config.parts import (
     QUOTE,
@@ -34,17 +34,10 @@ from config.parts import (
     SqlUrl,
     Text,
     Texts,
+    Zone,
     base_folder,
 )
 from config.presets import Obligation, PresetError, load_pack, load_rules
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (OSError, ValueError, KeyError):
-        raise ValueError("a time zone such as America/New_York") from None
-    return value
 
 
 def _month_day(value: str) -> str:
@@ -87,7 +80,7 @@ class Portfolio(Part):
     """What the portfolio is called and how it counts time and money."""
 
     name: Text = "Portfolio"
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Zone = "UTC"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     fiscal_year_start: Annotated[str, AfterValidator(_month_day)] = "07-01"
     fiscal_year_label: Literal["end", "start"] = "end"
@@ -98,6 +91,7 @@ class Portfolio(Part):
         default=(), description="duties of your own that a variance opens, beside those of the status rules"
     )
     actions: ActionTerms = Field(default_factory=ActionTerms)
+    service: ServiceTerms = Field(default_factory=ServiceTerms)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from portfolio.tickets import AGES, OPEN, age_class
@@ -10,19 +10,55 @@ from portfolio.tickets import AGES, OPEN, age_class
 Project = Mapping[str, Any]
 
 
-def tickets(projects: Sequence[Project]) -> dict[str, Any]:
-    """The section `tickets` of the report document: the projects' own counts added up."""
+WEEKS = 12
+
+
+def tickets(projects: Sequence[Project], today: date) -> dict[str, Any]:
+    """The section `tickets` of the report document: the projects' own counts added up, and the flow of the last weeks."""
     each_count = [each["ticket_counts"] for each in projects]
     ages = [known["oldest_days"] for known in each_count if known["oldest_days"] is not None]
     return {
         "open": sum(known["open"] for known in each_count),
         "breached": sum(known["breached"] for known in each_count),
         **{
-            name: _added(known[name] for known in each_count)
-            for name in ("by_priority", "by_type", "by_age", "by_escalation")
+            name: _added(known.get(name, {}) for known in each_count)
+            for name in ("by_priority", "by_type", "by_age", "by_escalation", "by_level")
         },
+        **{name: sum(known.get(name, 0) for known in each_count) for name in ("on_hold", "reopened")},
         "oldest_days": max(ages, default=None),
+        "flow": flow(projects, today),
     }
+
+
+def flow(projects: Sequence[Project], today: date) -> list[dict[str, Any]]:
+    """Per week, the newest last and ending today: `{week_ending, opened, resolved, backlog}`; days are counted in UTC.
+
+    The backlog is what was open at the end of the week. A ticket whose opening is unknown, or that is closed without a
+    known end, is in none of them.
+    """
+    spans = [span for each in projects for ticket in each["tickets"] if (span := _span(ticket))]
+    found = []
+    for back in reversed(range(WEEKS)):
+        end = today - timedelta(days=7 * back)
+        begin, last = (end - timedelta(days=7)).isoformat(), end.isoformat()
+        found.append(
+            {
+                "week_ending": last,
+                "opened": sum(begin < opened <= last for opened, _ in spans),
+                "resolved": sum(begin < resolved <= last for _, resolved in spans if resolved),
+                "backlog": sum(
+                    opened <= last and (resolved is None or resolved > last) for opened, resolved in spans
+                ),
+            }
+        )
+    return found
+
+
+def _span(ticket: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    opened, resolved = ticket.get("opened_at"), ticket.get("resolved_at")
+    if not opened or (not is_open(ticket) and not resolved):
+        return None
+    return opened[:10], None if is_open(ticket) else str(resolved)[:10]
 
 
 def open_tickets(projects: Sequence[Project]) -> list[tuple[Project, Mapping[str, Any]]]:

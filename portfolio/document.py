@@ -12,11 +12,11 @@ from portfolio import gates as stage
 from portfolio.budget import Budget
 from portfolio.dimensions import stale_reason
 from portfolio.earned_value import EarnedValue
-from portfolio.facts import Condition, Facts, Money, Source
+from portfolio.facts import Condition, Facts, Money, Source, Ticket
 from portfolio.gates import GateResult, Tailored
 from portfolio.shown import amount, day, instant, number
 from portfolio.status import Input, Verdict
-from portfolio.tickets import TicketCounts, age, is_breached, is_open
+from portfolio.tickets import TicketClock, TicketCounts, age, is_open
 
 _WORK = ("todo", "in_progress", "done", "cancelled", "blocked", "overdue")
 _AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
@@ -59,6 +59,7 @@ def project(
     gated: Sequence[GateResult],
     tailored: Sequence[Tailored],
     tickets: TicketCounts,
+    clocked: Sequence[tuple[Ticket, TicketClock]],
     duties: Mapping[str, Any],
     report_every_days: int,
     today: date,
@@ -131,7 +132,7 @@ def project(
             for each in facts.milestones
         ],
         "work": _work(facts),
-        "tickets": _tickets(facts, now),
+        "tickets": [_ticket(each, clock, now) for each, clock in clocked],
         "ticket_counts": _counts(tickets),
         **_records(facts),
         "budget_lines": [_line(line) for line in facts.money],
@@ -208,24 +209,26 @@ def _work(facts: Facts) -> dict[str, int | None]:
     return {name: getattr(known, name) if known else None for name in _WORK}
 
 
-def _tickets(facts: Facts, now: datetime) -> list[dict[str, Any]]:
-    return [
-        {
-            "number": each.number,
-            "type": each.type,
-            "title": each.title,
-            "priority": each.priority,
-            "state_category": each.state_category,
-            "opened_at": instant(each.opened_at),
-            "due_at": instant(each.due_at),
-            "resolved_at": instant(each.resolved_at),
-            "breached": is_breached(each, now),
-            "age_days": length.days if is_open(each) and (length := age(each, now)) is not None else None,
-            "escalation": each.escalation,
-            "source": _source(each.source),
-        }
-        for each in facts.tickets
-    ]
+def _ticket(ticket: Ticket, clock: TicketClock, now: datetime) -> dict[str, Any]:
+    length = age(ticket, now)
+    return {
+        "number": ticket.number,
+        "type": ticket.type,
+        "title": ticket.title,
+        "priority": ticket.priority,
+        "state_category": ticket.state_category,
+        "opened_at": instant(ticket.opened_at),
+        "due_at": instant(clock.due_at),
+        "resolved_at": instant(ticket.resolved_at),
+        "breached": clock.breached,
+        "age_days": length.days if is_open(ticket) and length is not None else None,
+        "escalation": ticket.escalation,
+        "escalate_to": clock.escalate_to,
+        "clock_share": number(clock.share),
+        "clock_because": clock.because,
+        "reopened": ticket.reopened,
+        "source": _source(ticket.source),
+    }
 
 
 def _counts(counts: TicketCounts) -> dict[str, Any]:
@@ -236,6 +239,9 @@ def _counts(counts: TicketCounts) -> dict[str, Any]:
         "by_type": counts.by_type,
         "by_age": counts.by_age,
         "by_escalation": counts.by_escalation,
+        "by_level": counts.by_level,
+        "on_hold": counts.on_hold,
+        "reopened": counts.reopened,
         "oldest_days": counts.oldest_days,
     }
 

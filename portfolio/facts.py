@@ -114,6 +114,10 @@ class Ticket:
     breached: bool | None
     escalation: str | None
     source: Source
+    on_hold: tuple[tuple[datetime, datetime | None], ...] = ()
+    """The spans in which it was seen on hold; the last one is open while it is."""
+    reopened: int = 0
+    """How often it was seen to come back from resolved or closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,10 @@ def _service(facts: Facts, tickets: TicketCounts) -> Iterator[Found]:
             None,
             keys,
         )
+    for level, many in tickets.by_level.items():
+        has = "ticket has" if many == 1 else "tickets have"
+        text = f"{many} {has} to be escalated to {level}."
+        yield "escalation", "medium", text, None, "So much of their time is used up; see their clocks."
     for outage in facts.outages:
         if outage.ended_at is None and outage.type != "planned":
             text = f"{(outage.type or 'outage').capitalize()} of {outage.service or 'a service'} goes on."

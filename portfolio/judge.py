@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.fiscal import FiscalCalendar
-from config.judging import ActionTerms, EarnedValueTerms
+from config.judging import ActionTerms, EarnedValueTerms, ServiceTerms
 from config.presets import GatePack, StatusRules, load_pack, load_rules
 from config.settings import Portfolio
 from portfolio import budget, document, duties, earned_value, earning, findings, gates, tickets
@@ -27,6 +27,7 @@ from portfolio.dimensions import (
     stale_reason,
 )
 from portfolio.facts import Facts, Money
+from portfolio.service_clock import clock
 from portfolio.shown import percent, rounded
 
 __all__ = ["ENDED", "Judgement", "Policy", "judge", "ledger_figures"]
@@ -46,6 +47,7 @@ class Policy:
     ledgers: budget.LedgerTerms = field(default_factory=budget.LedgerTerms)
     earned_value: EarnedValueTerms = field(default_factory=EarnedValueTerms)
     actions: ActionTerms = field(default_factory=ActionTerms)
+    service: ServiceTerms = field(default_factory=ServiceTerms)
     report_every_days: int = 31
 
     @classmethod
@@ -61,6 +63,7 @@ class Policy:
             ledgers=ledgers or budget.LedgerTerms(),
             earned_value=portfolio.earned_value,
             actions=portfolio.actions,
+            service=portfolio.service,
         )
 
     @property
@@ -70,7 +73,8 @@ class Policy:
         calendar = (self.calendar.start_month, self.calendar.start_day, self.calendar.label)
         rest = [str(self.timezone), self.currency, calendar, terms, self.report_every_days]
         models = [
-            each.model_dump(mode="json") for each in (self.rules, self.pack, self.earned_value, self.actions)
+            each.model_dump(mode="json")
+            for each in (self.rules, self.pack, self.earned_value, self.actions, self.service)
         ]
         return json.dumps([*models, rest])
 
@@ -109,7 +113,8 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
     done = progress(facts, policy.earned_value, plan, today)
     complete = done.share
     value = value_of(facts, policy, today, plan, done)
-    counts = tickets.count(facts.tickets, now)
+    clocked = [(each, clock(each, now, policy.service, policy.timezone)) for each in facts.tickets]
+    counts = tickets.count(clocked, now)
     verdicts = judge_dimensions(
         facts,
         policy.rules,
@@ -139,6 +144,7 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         gated=gated,
         tailored=gates.tailoring(facts, policy.pack),
         tickets=counts,
+        clocked=clocked,
         duties=duties.shown(facts, due, verdicts, policy.timezone),
         report_every_days=policy.report_every_days,
         today=today,

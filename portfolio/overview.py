@@ -46,7 +46,7 @@ def judge_portfolio(
     return {
         "totals": totals(projects),
         "counts": counts(projects, today),
-        "tickets": tickets(projects),
+        "tickets": tickets(projects, today),
         "capacity": capacity(allocations),
         "compliance": compliance(projects),
         "roadmap": [_road(project) for project in sorted(projects, key=_by_priority)],

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from portfolio.facts import Source, Ticket
 
 OPEN = ("new", "in_progress", "on_hold")
+SETTLED = ("resolved", "closed")
 _LIMITS = ((1, "0-1d"), (7, "1-7d"), (30, "7-30d"))
 _OLDEST = "30d+"
 AGES = (*(name for _, name in _LIMITS), _OLDEST)
@@ -15,10 +17,34 @@ AGES = (*(name for _, name in _LIMITS), _OLDEST)
 
 
 @dataclass(frozen=True, slots=True)
+class TicketClock:
+    """Where a ticket's clock stands; None is unknown.
+
+    `share` is `elapsed / allowed`, 1 at the due instant. `due_at` None beside a known `allowed`: on hold, the clock stands still.
+    `escalate_to` is the highest level of the chain that is reached by an open ticket.
+    """
+
+    allowed: timedelta | None = None
+    elapsed: timedelta | None = None
+    due_at: datetime | None = None
+    breached: bool | None = None
+    escalate_to: str | None = None
+    because: str = "Neither the tool nor a target says when it is due."
+
+    @property
+    def share(self) -> Decimal | None:
+        """The part of its time that is used up."""
+        if self.elapsed is None or not self.allowed:
+            return None
+        return Decimal(str(self.elapsed / self.allowed))
+
+
+@dataclass(frozen=True, slots=True)
 class TicketCounts:
     """Tickets at an instant.
 
-    `clocked` are open tickets whose breach is known, `breached` those past their clock.
+    `clocked` are open tickets whose breach is known, `breached` those past their clock. `by_escalation` counts
+    the tool's own words, `by_level` who has to be called by our chain. `reopened` counts tickets that came back.
     """
 
     open: int = 0
@@ -28,6 +54,9 @@ class TicketCounts:
     by_type: dict[str, int] = field(default_factory=dict)
     by_age: dict[str, int] = field(default_factory=dict)
     by_escalation: dict[str, int] = field(default_factory=dict)
+    by_level: dict[str, int] = field(default_factory=dict)
+    on_hold: int = 0
+    reopened: int = 0
     oldest_days: int | None = None
     breached_sources: tuple[Source, ...] = ()
 
@@ -44,24 +73,11 @@ def age(ticket: Ticket, now: datetime) -> timedelta | None:
     return (now if is_open(ticket) else ticket.resolved_at or now) - ticket.opened_at
 
 
-def is_breached(ticket: Ticket, now: datetime) -> bool | None:
-    """Whether the clock was missed: the tool's own word, or else the due instant has passed.
-
-    None where neither is known.
-    """
-    if ticket.breached:
-        return True
-    if ticket.due_at is not None:
-        end = now if is_open(ticket) else ticket.resolved_at
-        if end is not None:
-            return end > ticket.due_at
-    return ticket.breached
-
-
-def count(tickets: Sequence[Ticket], now: datetime) -> TicketCounts:
-    """Counts over the open tickets."""
-    standing = [ticket for ticket in tickets if is_open(ticket)]
-    clocks = [(ticket, is_breached(ticket, now)) for ticket in standing]
+def count(clocked: Sequence[tuple[Ticket, TicketClock]], now: datetime) -> TicketCounts:
+    """Counts over the open tickets, each given with its clock; `reopened` counts all."""
+    standing = [ticket for ticket, _ in clocked if is_open(ticket)]
+    clocks = [(ticket, clock.breached) for ticket, clock in clocked if is_open(ticket)]
+    levels = [clock.escalate_to for ticket, clock in clocked if is_open(ticket) and clock.escalate_to]
     late = [ticket for ticket, breached in clocks if breached]
     ages = [known for ticket in standing if (known := age(ticket, now)) is not None]
     return TicketCounts(
@@ -72,6 +88,9 @@ def count(tickets: Sequence[Ticket], now: datetime) -> TicketCounts:
         by_type=_counted(ticket.type for ticket in standing),
         by_age=_counted(age_class(each) for each in ages),
         by_escalation=_counted(ticket.escalation for ticket in standing if ticket.escalation),
+        by_level=_counted(levels),
+        on_hold=sum(1 for ticket in standing if ticket.state_category == "on_hold"),
+        reopened=sum(1 for ticket, _ in clocked if ticket.reopened),
         oldest_days=max((each.days for each in ages), default=None),
         breached_sources=tuple(ticket.source for ticket in late),
     )

@@ -25,6 +25,9 @@ _NO_COUNTS = {
     "by_type": {},
     "by_age": {},
     "by_escalation": {},
+    "by_level": {},
+    "on_hold": 0,
+    "reopened": 0,
     "oldest_days": None,
 }
 
@@ -183,6 +186,7 @@ _KINDS = (
     "forecast_past",
     "overdue_risk",
     "breached_tickets",
+    "escalation",
     "blocked",
 )
 """Exceptions of the same severity stand in this order; any other kind after these."""

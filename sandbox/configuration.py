@@ -22,6 +22,13 @@ portfolio:
   earned_value:                   # how work earns value: by the share done, in small projects half when it is started
     method: percent_complete
     by_tier: {{small: 50/50, large: weighted_milestones}}
+  service:                        # clocks where the tool tells none, and who is called when time runs out
+    calendars:
+      office: {{begin: "08:00", end: "17:00", holidays: [2026-11-26, 2026-12-25, 2027-01-01]}}
+    targets:
+      - {{type: incident, priority: [1 - Critical], resolve: 4h}}
+      - {{resolve: 45h, calendar: office}}
+    escalation: [{{at: 0.75, to: Team lead}}, {{at: 1, to: Service manager}}, {{at: 1.5, to: Chief information officer}}]
   obligations:                    # a duty that a variance opens, with its clock; invented, like the city
     - {{dimension: schedule, at_least: 0.25, duty: Change report to the steering committee, due_days: 30,
        source: Fairhaven project policy 4}}

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from portfolio import facts
-from portfolio.store import manual, work
+from portfolio.store import desk, manual, work
 from portfolio.store.links import Project, Registry
 from portfolio.store.live import live, rows, source_of
 from portfolio.store.tables import PULLED, entity_tables
@@ -81,22 +81,6 @@ def _milestone(row: Any) -> facts.Milestone:
         row.forecast_on,
         row.achieved_on,
         source_of(row),
-    )
-
-
-def _ticket(row: Any) -> facts.Ticket:
-    return facts.Ticket(
-        number=row.number or row.external_key or row.external_id,
-        type=row.type or "incident",
-        title=row.title or "",
-        priority=row.priority,
-        state_category=row.state_category or "new",
-        opened_at=row.opened_at,
-        due_at=row.due_at,
-        resolved_at=row.resolved_at,
-        breached=row.breached,
-        escalation=row.escalation,
-        source=source_of(row),
     )
 
 
@@ -239,7 +223,7 @@ def gather(
     counted, packages = work.work(db, today, since), work.packages(db)
     money = _money(db, names.projects, currency)
     milestones = _grouped(rows(db, "milestone"), _milestone)
-    tickets = _grouped(rows(db, "ticket"), _ticket)
+    tickets = desk.tickets(db)
     risks = _risks(db)
     deliverables = _grouped(rows(db, "deliverable"), _deliverable)
     planned = _planned_values(db)

@@ -7,11 +7,14 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from config.judging import ServiceTerms
 from portfolio.facts import Source, Ticket
-from portfolio.tickets import age, count, is_breached
+from portfolio.service_clock import clock
+from portfolio.tickets import TicketCounts, age, count
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = Path(os.environ.get("PORTICO_FIXTURES", ROOT.parent / "shared/fixtures"))
@@ -39,12 +42,16 @@ def ticket(days: float | None = 1, category: str = "new", **values: Any) -> Tick
     )
 
 
+def counted(tickets: list[Ticket], now: datetime) -> TicketCounts:
+    return count([(each, clock(each, now, ServiceTerms(), ZoneInfo("UTC"))) for each in tickets], now)
+
+
 @pytest.mark.parametrize(
     ("days", "bucket"),
     [(0, "0-1d"), (0.99, "0-1d"), (1, "1-7d"), (6.99, "1-7d"), (7, "7-30d"), (29.99, "7-30d"), (30, "30d+")],
 )
 def test_age_buckets(days: float, bucket: str) -> None:
-    assert count([ticket(days)], NOW).by_age == {bucket: 1}
+    assert counted([ticket(days)], NOW).by_age == {bucket: 1}
 
 
 @pytest.mark.parametrize(
@@ -70,11 +77,11 @@ def test_age_buckets(days: float, bucket: str) -> None:
     ],
 )
 def test_breach(values: dict[str, Any], wanted: bool | None) -> None:  # noqa: FBT001
-    assert is_breached(ticket(**values), NOW) is wanted
+    assert clock(ticket(**values), NOW, ServiceTerms(), ZoneInfo("UTC")).breached is wanted
 
 
 def test_only_open_tickets_count() -> None:
-    found = count(
+    found = counted(
         [
             ticket(3, breached=True, escalation="2"),
             ticket(9, "on_hold", breached=False),
@@ -138,7 +145,7 @@ def test_real_incidents_at_an_instant(at: str) -> None:
         pytest.skip(f"the incident log is not at {LOG}")
     wanted = json.loads((LOG / "expected_dev.json").read_text())["dev_slice"]["as_of"][at]
     tickets = real_tickets(at)
-    found = count(tickets, datetime.fromisoformat(at).replace(tzinfo=UTC))
+    found = counted(tickets, datetime.fromisoformat(at).replace(tzinfo=UTC))
     assert len(tickets) == wanted["visible"]
     assert found.open == wanted["open"]
     assert Counter(found.by_priority) == Counter(wanted["open_by_priority"])

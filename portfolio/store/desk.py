@@ -1,0 +1,56 @@
+"""The facts about tickets: each with the spans in which it was seen on hold, and how often it came back."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from portfolio import facts
+from portfolio.service_clock import holds
+from portfolio.store.live import rows, source_of
+from portfolio.store.tables import RECORD_KEY, history
+
+Change = tuple[datetime, str | None, str | None]
+
+
+def tickets(db: Connection) -> dict[str, tuple[facts.Ticket, ...]]:
+    """The tickets of every project."""
+    changes = _changes(db)
+    found: dict[str, list[facts.Ticket]] = defaultdict(list)
+    for row in rows(db, "ticket"):
+        past = changes.get(tuple(getattr(row, name) for name in RECORD_KEY), ())
+        found[row.project_key].append(_ticket(row, past))
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def _changes(db: Connection) -> dict[tuple[str, ...], list[Change]]:
+    found: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+    for row in db.execute(
+        select(history)
+        .where(history.c.entity == "ticket", history.c.field == "state_category")
+        .order_by(history.c.valid_at, history.c.id)
+    ):
+        key = tuple(getattr(row, name) for name in RECORD_KEY)
+        found[key].append((row.valid_at, row.before, row.after))
+    return found
+
+
+def _ticket(row: Any, changes: Any) -> facts.Ticket:
+    first = changes[0][1] if changes else row.state_category
+    on_hold, reopened = holds(row.first_seen_at, first, [(at, after) for at, _, after in changes])
+    return facts.Ticket(
+        number=row.number or row.external_key or row.external_id,
+        type=row.type or "incident",
+        title=row.title or "",
+        priority=row.priority,
+        state_category=row.state_category or "new",
+        opened_at=row.opened_at,
+        due_at=row.due_at,
+        resolved_at=row.resolved_at,
+        breached=row.breached,
+        escalation=row.escalation,
+        source=source_of(row),
+        on_hold=on_hold,
+        reopened=reopened,
+    )

@@ -1,0 +1,35 @@
+"""What the store tells of tickets: the spans on hold and the reopenings that reads have seen."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
+
+from portfolio.store import desk, entities
+from portfolio.store.database import open_store
+from portfolio.store.tables import entity_tables
+
+FIRST = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def test_a_hold_begins_and_ends_when_the_tool_says_so_not_when_it_was_read(store_url: str) -> None:
+    def row(state: str, stamp: datetime | None = None) -> dict[str, Any]:
+        own = {"external_id": "1", "number": "INC1", "state_category": state, "source_updated_at": stamp}
+        return {"connection": "snow", "kind": "incident", **own}
+
+    reads = [
+        (row("on_hold"), FIRST),
+        (row("in_progress", FIRST + HOUR), FIRST + 5 * HOUR),
+        (row("resolved", FIRST + 6 * HOUR), FIRST + 7 * HOUR),
+        (row("on_hold", FIRST + 8 * HOUR), FIRST + 9 * HOUR),
+    ]
+    with open_store(store_url) as store, store.transaction() as db:
+        for number, (record, at) in enumerate(reads):
+            entities.write(db, "ticket", [record], at=at, run_id=f"r{number}")
+        db.execute(update(entity_tables["ticket"]).values(project_key="P"))
+        (found,) = desk.tickets(db)["P"]
+
+    assert found.on_hold == ((FIRST, FIRST + HOUR), (FIRST + 8 * HOUR, None))
+    assert found.reopened == 1
+    assert found.state_category == "on_hold"
