@@ -442,7 +442,8 @@ class Run:
 
     def apply(self) -> None:
         """Makes the planned writes of every connection that no brake holds: intent, effect, outcome, one record at a time."""
-        held = {hold.connection for hold in self.report.held}
+        held = {hold.connection: hold.reason for hold in self.report.held}
+        self._alarm(held)
         by_place: dict[str, dict[str, list[Change]]] = defaultdict(lambda: defaultdict(list))
         for change in self.report.plan.changes:
             if change.connection not in held:
@@ -458,6 +459,15 @@ class Run:
                 self._write(name, by_place[name])
         self.report.interrupted = self.report.interrupted or self.stop.is_set()
         reach("apply.done")
+
+    def _alarm(self, held: Mapping[str, str]) -> None:
+        """A brake that holds writes is an alarm until a run of that connection is held no more."""
+        with self.store.transaction() as db:
+            for name in sorted(self._named):
+                if name in held:
+                    runs.raise_alarm(db, name, runs.BRAKED, f"{held[name]}. `--approve` accepts it", self.now)
+                else:
+                    runs.clear_alarm(db, name, runs.BRAKED)
 
     def _waits(self, name: str) -> bool:
         """Whether no further request may be written there now: stopped, switched off, or a quiet hour."""

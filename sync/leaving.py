@@ -44,7 +44,7 @@ def _line(entity: Entity, row: Mapping[str, Any]) -> dict[str, Any]:
     return {each.name: _plain(row.get(each.name), each.type) for each in (*COMMON, *entity.fields)}
 
 
-def _projects(names: links.Registry) -> Iterator[Mapping[str, Any]]:
+def _projects(db: Connection, names: links.Registry) -> Iterator[Mapping[str, Any]]:
     for key, project in names.projects.items():
         row = project.defined_by
         sources = [{"connection": row["connection"], "external_key": row["external_key"]}] if row else []
@@ -56,6 +56,11 @@ def _projects(names: links.Registry) -> Iterator[Mapping[str, Any]]:
             "budget_codes": sorted(project.budget_codes),
             "sources": sources,
         }
+    yield from (
+        row
+        for row in entities.read_all(db, "project")
+        if row["deleted_at"] is not None and row["key"] not in names.projects
+    )
 
 
 def _gates(judged: Mapping[str, snapshots.Judged]) -> Iterator[Mapping[str, Any]]:
@@ -125,7 +130,7 @@ def export_to(db: Connection, settings: Settings, folder: Path) -> dict[str, Any
     judged = snapshots.judgements(db, last.number) if last else {}
     rows: dict[str, Iterable[Mapping[str, Any]]] = {name: entities.read_all(db, name) for name in PULLED}
     rows |= {
-        "project": _projects(names),
+        "project": _projects(db, names),
         "gate": _gates(judged),
         "action": _actions(db),
         "metric": _metrics(last.id, last.as_of, judged) if last else (),

@@ -1,5 +1,6 @@
 """How things stand: connections, runs, pending writes, quarantine, alarms."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +18,14 @@ def standing(db: Connection, settings: Settings, now: datetime) -> dict[str, Any
     """The JSON document of `portico status`."""
     shown = ("connection", "tool", "state", "read_at", "age_seconds", "records", "error")
     pending = db.execute(select(func.count()).select_from(write).where(write.c.state.in_(OPEN))).scalar()
+    alarms, recent = runs.alarms(db), runs.recent(db)
+    braked = {each["connection"]: each["text"] for each in alarms if each["kind"] == runs.BRAKED}
+    connections = [{name: each[name] for name in shown} for each in sources(db, settings, now)]
+    for each in connections:
+        if each["connection"] in braked and each["state"] != "failed":
+            each |= {"state": "held", "error": each["error"] or braked[each["connection"]]}
     return {
-        "connections": [{name: each[name] for name in shown} for each in sources(db, settings, now)],
+        "connections": connections,
         "runs": [
             {
                 "run": each["id"],
@@ -28,7 +35,7 @@ def standing(db: Connection, settings: Settings, now: datetime) -> dict[str, Any
                 "outcome": each["outcome"],
                 "counts": each["counts"],
             }
-            for each in runs.recent(db)
+            for each in recent
         ],
         "cursors": [
             {
@@ -41,7 +48,15 @@ def standing(db: Connection, settings: Settings, now: datetime) -> dict[str, Any
             }
             for row in db.execute(select(scope).order_by(scope.c.connection, scope.c.kind, scope.c.scope))
         ],
-        "pending_writes": pending or 0,
+        "pending_writes": (pending or 0) + _held_writes(recent),
         "quarantine": len(runs.quarantined(db)),
-        "alarms": [{**each, "since": instant_text(each["since"])} for each in runs.alarms(db)],
+        "alarms": [{**each, "since": instant_text(each["since"])} for each in alarms],
     }
+
+
+def _held_writes(recent: Iterable[Mapping[str, Any]]) -> int:
+    """The planned writes that the last run which was to make them left to a person."""
+    last = next((each for each in recent if each["command"] in {"sync", "apply"}), None)
+    if last is None or last["outcome"] != "held":
+        return 0
+    return max(0, int(last["counts"]["planned"] - last["counts"]["written"]))

@@ -13,7 +13,8 @@ from portfolio.store.tables import alarm, connection, quarantine, run
 
 def start(db: Connection, run_id: str, command: str, at: datetime) -> None:
     """Notes that a run began."""
-    db.execute(insert(run).values(id=run_id, command=command, started_at=at))
+    number = select(func.coalesce(func.max(run.c.number), 0) + 1).scalar_subquery()
+    db.execute(insert(run).values(id=run_id, number=number, command=command, started_at=at))
 
 
 def finish(db: Connection, run_id: str, outcome: str, counts: Mapping[str, Any], at: datetime) -> None:
@@ -25,7 +26,9 @@ def finish(db: Connection, run_id: str, outcome: str, counts: Mapping[str, Any],
 
 def recent(db: Connection, limit: int = 10) -> list[dict[str, Any]]:
     """The newest runs, newest first."""
-    rows = db.execute(select(run).order_by(run.c.started_at.desc(), run.c.id.desc()).limit(limit)).mappings()
+    rows = db.execute(
+        select(run).order_by(run.c.started_at.desc(), run.c.number.desc()).limit(limit)
+    ).mappings()
     return [dict(row) for row in rows]
 
 
@@ -50,6 +53,10 @@ def raise_alarm(db: Connection, name: str, kind: str, text: str, at: datetime) -
         [{"connection": name, "kind": kind, "text": text, "since": standing or at}],
         ("connection", "kind"),
     )
+
+
+BRAKED = "braked"
+"""The alarm of a connection whose writes a cap holds."""
 
 
 def clear_alarm(db: Connection, name: str, kind: str) -> None:

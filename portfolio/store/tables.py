@@ -78,6 +78,7 @@ run = Table(
     "run",
     metadata,
     Column("id", Words, primary_key=True),
+    Column("number", Integer, nullable=False),
     Column("command", Words, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sync.program import DONE, FINDINGS, Program, Refused, json_option
+from sync.program import DONE, FINDINGS, HELD, Program, Refused, json_option
 
 FORMATS = ("html", "xlsx", "json", "csv", "md")
 
@@ -183,8 +183,10 @@ def status(program: Program, *, as_json: bool) -> int:
         program.print_json(found)
     else:
         _show_status(program, found)
-    well = all(each["state"] == "ok" for each in found["connections"]) and not found["quarantine"]
-    return DONE if well else FINDINGS
+    states = {each["state"] for each in found["connections"]}
+    if "held" in states:
+        return HELD
+    return FINDINGS if states - {"ok"} or found["quarantine"] else DONE
 
 
 def _show_status(program: Program, found: Mapping[str, Any]) -> None:

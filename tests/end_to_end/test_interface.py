@@ -139,3 +139,34 @@ def test_fields_tell_what_a_column_is_mapped_to(desk: Desk) -> None:
     mapped = {each["id"]: each["mapped_to"] for each in desk.json("fields", "office", "project")}
     assert mapped["finish_baseline"] == ["finish_baseline"]
     assert mapped["budget_codes"] == ["budget_codes"]
+
+
+def test_writes_that_a_brake_holds_are_told_by_status(desk: Desk) -> None:
+    rows = [f"K{number},Project {number},2026-07-01,2027-04-30,2027-04-30" for number in range(30)]
+    text = "\n".join(["key,name,start_baseline,finish_baseline,finish_forecast", *rows])
+    budget = "\n".join([BUDGET.splitlines()[0], *(f"K{number},2027,,1,1,0,0,0,1" for number in range(30))])
+    desk.office(project=text, budget_line=budget)
+    assert (desk.run("sync").code, desk.run("status").code) == (0, 0)
+    desk.put("project.csv", text.replace(",2027-04-30\n", ",2028-04-30\n"))
+    assert desk.run("sync").code == 3
+    ran = desk.run("status", "--json")
+    assert (ran.code, ran.json["connections"][0]["state"]) == (3, "held")
+    assert [each["kind"] for each in ran.json["alarms"]] == ["braked"]
+    assert ran.json["pending_writes"] == len(desk.json("plan")["changes"]) > 0
+    assert desk.run("apply", "--approve").code == 0
+    ran = desk.run("status", "--json")
+    assert (ran.code, ran.json["connections"][0]["state"], ran.json["alarms"]) == (0, "ok", [])
+
+
+def test_export_holds_projects_that_are_gone(desk: Desk) -> None:
+    desk.office(project=PROJECTS)
+    desk.run("sync")
+    desk.put("project.csv", "\n".join(PROJECTS.splitlines()[:3]) + "\n")
+    for day in (22, 24, 26):
+        desk.now = f"2026-11-{day}T17:00:00Z"
+        desk.run("sync", "--approve")
+    assert {each["key"]: each["deleted_at"] is None for each in desk.exported("project")} == {
+        "P1": True,
+        "P2": True,
+        "P3": False,
+    }
