@@ -8,7 +8,10 @@ from mapping.bad_value import BadValueError
 
 CENT = Decimal("0.01")
 MAX_DIGITS = 15
-"""Digits before the point: what a ledger can hold and 64-bit minor units too."""
+"""Digits before the point of an amount: what a ledger can hold and 64-bit minor units too."""
+NUMBER_DIGITS = 12
+"""Digits before the point of any other number: 64-bit millionths hold them."""
+INTEGER_DIGITS = 9
 
 _SYMBOLS = "$€£¥"
 _AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+")
@@ -33,9 +36,9 @@ def _exact(value: Any) -> Decimal | None:
     return found
 
 
-def _bounded(value: Decimal) -> Decimal:
-    if value and value.adjusted() >= MAX_DIGITS:
-        raise BadValueError(f"more than {MAX_DIGITS} digits")
+def _bounded(value: Decimal, digits: int) -> Decimal:
+    if value and value.adjusted() >= digits:
+        raise BadValueError(f"more than {digits} digits")
     return value + Decimal(0) if value else Decimal(0)
 
 
@@ -46,7 +49,7 @@ def number(value: Any) -> Decimal:
         if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
             raise BadValueError("not a number")
         found = Decimal(value.strip())
-    return _bounded(found)
+    return _bounded(found, NUMBER_DIGITS)
 
 
 def integer(value: Any) -> int:
@@ -54,7 +57,7 @@ def integer(value: Any) -> int:
     found = number(value)
     if found != found.to_integral_value():
         raise BadValueError("not a whole number")
-    return int(found)
+    return int(_bounded(found, INTEGER_DIGITS))
 
 
 def amount(value: Any, currency: str) -> Decimal:
@@ -102,7 +105,7 @@ def _amount_text(text: str, currency: str) -> Decimal:
 
 
 def _cents(value: Decimal) -> Decimal:
-    value = _bounded(value)
+    value = _bounded(value, MAX_DIGITS)
     if value != value.quantize(CENT):
         raise BadValueError("a fraction of a cent")
     return value.quantize(CENT)

@@ -296,7 +296,7 @@ def _unallocated(names: links.Registry) -> list[dict[str, Any]]:
             "severity": "medium",
             "text": doubt,
             "since": None,
-            "because": "two projects name the same record; the first one has it",
+            "because": "two claims to one name; the first one has it",
         }
         for doubt in names.doubts
     ]

@@ -566,6 +566,7 @@ class Run:
                 db, name, record, json_like(values), outcome.shown.version if outcome.shown else None, at
             )
             writes.settle(db, number, "applied", at)
+            runs.release(db, name, "write", [record], of_write=True)
             reach("apply.in_settle")
             audit.record(
                 db,

@@ -7,14 +7,15 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
 
 from config.settings import Settings
-from connectors.base import Connector
+from connectors.base import BadRow, Connector, Page, SourceRecord
 from portfolio.store import records, runs
 from portfolio.store.database import Store
 from portfolio.store.leases import LeaseLost
@@ -33,6 +34,8 @@ LOOKED_AT = 5
 """So many of the newest records are looked at by id to notice that a tool went back in time."""
 DISAPPEARED, RESTORED = "disappeared", "restored"
 WAIT_SECONDS = 0.05
+UNSTORABLE = (OverflowError, RecursionError, TypeError, ValueError, DataError)
+"""What a single record may hold that no database can."""
 
 
 @dataclass(slots=True)
@@ -176,15 +179,42 @@ class Puller:
         result.tenant = event.tenant
 
     def _store_page(self, event: Arrived, result: Result) -> None:
+        try:
+            self._store(event, result)
+        except UNSTORABLE:
+            self._store(replace(event, page=self._sifted(event)), result)
+
+    def _sifted(self, event: Arrived) -> Page:
+        """The page with the records that cannot be stored among its rejects."""
+        sound, poison = [], list(event.page.rejects)
+        for record in event.page.records:
+            why = self._unstorable(event, record)
+            if why is None:
+                sound.append(record)
+            else:
+                poison.append(BadRow(record.id, None, None, f"the record cannot be stored: {why}"))
+        return replace(event.page, records=sound, rejects=poison)
+
+    def _unstorable(self, event: Arrived, record: SourceRecord) -> str | None:
+        read, translator = _read_of(event.tool, event.reading), event.reading.translator
+        try:
+            with self.store.transaction() as db, db.begin_nested() as trial:
+                stored = records.known(db, read, [record.id])
+                changed = records.observe(db, read, [record], self.now, stored)
+                keep(db, read, translator, changed, at=self.now, run_id=self.run_id, stored=stored)
+                trial.rollback()
+        except UNSTORABLE as error:
+            return str(error.orig if isinstance(error, DataError) else error)
+        return None
+
+    def _store(self, event: Arrived, result: Result) -> None:
         tool, reading, page = event.tool, event.reading, event.page
         read = _read_of(tool, reading)
         with self.store.transaction() as db:
             self.guard(db, tool.name)
             stored = records.known(db, read, [record.id for record in page.records])
             changed = records.observe(db, read, page.records, self.now, stored)
-            result.records += len(page.records)
-            result.changed += len(changed)
-            result.rejected += keep(
+            rejected = keep(
                 db, read, reading.translator, changed, at=self.now, run_id=self.run_id, stored=stored
             )
             bad = [
@@ -201,7 +231,9 @@ class Puller:
                 for row in page.rejects
             ]
             runs.hold_back(db, bad, of_write=False, at=self.now, run_id=self.run_id)
-            result.rejected += len(bad)
+            result.records += len(page.records)
+            result.changed += len(changed)
+            result.rejected += rejected + len(bad)
             stamps: dict[str, object] = {"cursor": page.cursor, "mapping": reading.translator.fingerprint}
             reach("pull.in_page")
             if event.held is not None and not self._replace(db, tool, read, event.held, result):

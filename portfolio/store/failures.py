@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 ON = "Nothing of this transaction was kept; the next run goes on from the last page that was."
 _SAID = (
@@ -41,9 +41,11 @@ def words(error: DBAPIError) -> tuple[str, str]:
 
 @contextmanager
 def told(engine: Engine) -> Iterator[None]:
-    """Turns what the database raises within into StoreFailed."""
+    """Turns what the database raises within into StoreFailed; what is wrong with a value stays as it is."""
     try:
         yield
+    except (DataError, IntegrityError, ProgrammingError):
+        raise
     except DBAPIError as error:
         what, fix = words(error)
         where = engine.url.render_as_string(hide_password=True)

@@ -66,6 +66,10 @@ def _defining_rows(db: Connection, sources: Iterable[tuple[str, str]]) -> list[M
     return rows
 
 
+def _called(row: Mapping[str, Any]) -> str:
+    return f"{row['connection']} {row['external_key'] or row['external_id']}"
+
+
 def _merged(declared: Declared | None, row: Mapping[str, Any] | None) -> dict[str, Any]:
     merged = dict(row or {})
     if declared is not None:
@@ -78,24 +82,24 @@ def registry(db: Connection, declared: Iterable[Declared], sources: Iterable[tup
     by_key = {each.key: each for each in declared}
     own_record = {name: each.key for each in by_key.values() for name in (*each.records, *each.containers)}
     defining: dict[str, Mapping[str, Any]] = {}
+    doubts: list[str] = []
     for row in _defining_rows(db, sources):
         names = [
             (row["connection"], name)
             for name in (row["external_id"], row["external_key"], row["key"])
             if name
         ]
-        key = (
-            next((own_record[name] for name in names if name in own_record), None)
-            or row["key"]
-            or row["external_key"]
-        )
-        if key:
-            defining.setdefault(key, row)
+        declared_key = next((own_record[name] for name in names if name in own_record), None)
+        key = declared_key or row["key"] or row["external_key"]
+        if not key:
+            continue
+        first = defining.setdefault(key, row)
+        if first is not row and declared_key is None:
+            doubts.append(f"project {key!r} is defined by {_called(first)} and by {_called(row)}")
     projects: dict[str, Project] = {}
     records: dict[Name, str] = {}
     containers: dict[Name, str] = {}
     rules: dict[Name, str] = {}
-    doubts: list[str] = []
 
     def claim(names: dict[Name, str], name: Name, key: str) -> None:
         if names.setdefault(name, key) != key:

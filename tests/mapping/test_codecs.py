@@ -26,7 +26,7 @@ LAWS: dict[str, st.SearchStrategy[Any]] = {
     "document": st.lists(st.integers()),
     "amount": CENTS.filter(lambda value: abs(value) < 10**15),
     "number": st.decimals(-(10**9), 10**9, allow_nan=False, places=6),
-    "integer": st.integers(-(10**14), 10**14),
+    "integer": st.integers(-(10**9) + 1, 10**9 - 1),
     "share": st.decimals(0, 1, allow_nan=False, places=4),
     "percent": st.decimals(0, 1, allow_nan=False, places=6),
     "hours": st.decimals(0, 10**6, allow_nan=False, places=4),

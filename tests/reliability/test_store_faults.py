@@ -242,10 +242,10 @@ def test_backends_killed_in_the_middle_of_a_run_cost_that_run_and_no_more(on_pos
         if asked == 2:
             kill_backends(town)
 
-    town.snow.at_request = at_request
+    town.snow.asking = at_request
     with pytest.raises(StoreFailed, match="lost its connection"):
         town.run()
-    town.snow.at_request = lambda: None
+    town.snow.asking = None
     healed = town.run()
 
     assert healed.outcome == "done"

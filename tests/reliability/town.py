@@ -1,12 +1,13 @@
 """A town: a store, two tools in this process, and the hands to run Portico over them under a configuration of the test's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from config.loading import load
-from connectors.base import Identity, Plain
+from connectors.base import Identity, Outcome, Patch, Plain
+from connectors.errors import Invalid
 from portfolio.store import runs
 from portfolio.store.database import open_store
 from tests.connectors.memory import Memory, MemoryTool
@@ -17,16 +18,19 @@ PROJECTS = 5
 
 @dataclass
 class TownTool(MemoryTool):
-    """A memory tool that says which tenant it is, and whose automation sets fields after each write."""
+    """A memory tool that says which tenant it is, has an automation, refuses every write, or reshapes what is written."""
 
     tenant: str = "city-of-test"
     automation: tuple[tuple[str, Plain], ...] = ()
-    at_request: Callable[[], None] = lambda: None
-    """What happens elsewhere each time that a request arrives."""
+    refusing: Invalid | None = None
+    refused: int = 0
+    reshape: Callable[[str], str] = str
 
-    def asked(self) -> None:
-        super().asked()
-        self.at_request()
+    def set(self, id_: str, values: Mapping[str, Plain]) -> None:
+        shaped = {
+            name: self.reshape(value) if isinstance(value, str) else value for name, value in values.items()
+        }
+        super().set(id_, shaped)
 
 
 class TownConnector(Memory):
@@ -39,6 +43,14 @@ class TownConnector(Memory):
     def check(self) -> Identity:
         self.tool.asked()
         return Identity(account="portico", tenant=self.tool.tenant, product="memory")
+
+    def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
+        if self.tool.refusing is None:
+            yield from super().push(patches)
+            return
+        for patch in patches:
+            self.tool.refused += 1
+            yield Outcome(patch, error=self.tool.refusing)
 
 
 @dataclass
