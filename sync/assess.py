@@ -120,7 +120,7 @@ def judged_of(
 def _judge(
     facts: Facts, before: Judged | None, now: datetime, policy: judge.Policy, story: Any, mark: str
 ) -> Judged:
-    noted = fingerprint(mark, asdict(facts), story)
+    noted = fingerprint(mark, facts, story)
     if before is not None and before.facts == noted:
         return before
     judgement = judge.judge(facts, now=now, policy=policy)

@@ -109,7 +109,7 @@ def _problems(service: Service) -> list[str]:
     found = []
     try:
         with service.program.store() as store:
-            if revision(store.engine) != newest_revision(store.engine):
+            if revision(store.engine) != newest_revision():
                 found.append("the store has another schema")
     except StoreError as error:
         found.append(service.program.redact(str(error)))

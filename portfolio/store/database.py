@@ -4,17 +4,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from portfolio.store.failures import StoreError, told, words
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_SECONDS = 30
 
@@ -38,8 +37,10 @@ def _prepare_sqlite(engine: Engine) -> None:
         db.exec_driver_sql("BEGIN IMMEDIATE" if db.get_execution_options().get("writes") else "BEGIN")
 
 
-def migrations(engine: Engine) -> Config:
+def migrations(engine: Engine) -> "Config":
     """Alembic's configuration for this store."""
+    from alembic.config import Config  # noqa: PLC0415  (half of the start-up, and only for changes of the schema)
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["engine"] = engine
@@ -49,12 +50,21 @@ def migrations(engine: Engine) -> Config:
 def revision(engine: Engine) -> str | None:
     """The schema revision that the store is at, None where there is no schema yet."""
     with engine.connect() as db:
-        return MigrationContext.configure(db).get_current_revision()
+        if not inspect(db).has_table("alembic_version"):
+            return None
+        found: str | None = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return found
 
 
-def newest_revision(engine: Engine) -> str | None:
+def _revisions() -> list[str]:
+    """The schema revisions that this program knows, oldest first: the numbers that the migrations' files begin with."""
+    folder = Path(__file__).parent / "migrations" / "versions"
+    return sorted(each.name.partition("_")[0] for each in folder.glob("[0-9]*.py"))
+
+
+def newest_revision() -> str:
     """The schema revision of this program."""
-    return ScriptDirectory.from_config(migrations(engine)).get_current_head()
+    return _revisions()[-1]
 
 
 class Store:
@@ -141,7 +151,7 @@ def open_store(url: str, *, keep: bool = True) -> Store:
     """
     engine = _rehearsal(url) if not keep and make_url(url).get_backend_name() == "sqlite" else _engine(url)
     try:
-        current, newest = revision(engine), newest_revision(engine)
+        current, newest = revision(engine), newest_revision()
         if current is None and not inspect(engine).get_table_names():
             upgrade(engine)
         elif current != newest:
@@ -158,9 +168,8 @@ def open_store(url: str, *, keep: bool = True) -> Store:
 
 
 def _refuse(engine: Engine, current: str | None) -> None:
-    known = {each.revision for each in ScriptDirectory.from_config(migrations(engine)).walk_revisions()}
     where = engine.url.render_as_string(hide_password=True)
-    if current is not None and current not in known:
+    if current is not None and current not in _revisions():
         raise StoreError(
             f"store {where} has schema {current}, which is newer than this program: install a newer Portico"
         )
@@ -169,6 +178,8 @@ def _refuse(engine: Engine, current: str | None) -> None:
 
 def upgrade(engine: Engine) -> None:
     """Brings the schema to this program's revision."""
+    from alembic import command  # noqa: PLC0415  (as above)
+
     command.upgrade(migrations(engine), "head")
 
 
@@ -189,6 +200,7 @@ def faults(store: Store) -> list[str]:
     Raises StoreFailed where it is too damaged to be looked at.
     """
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415  (only for a check)
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415  (as above)
 
     from portfolio.store.tables import metadata  # noqa: PLC0415  (as above)
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from portfolio import facts
-from portfolio.store import desk, manual, work
-from portfolio.store.links import Project, Registry
+from portfolio.store import bulk, desk, manual, work
+from portfolio.store.links import Name, Project, Registry
 from portfolio.store.live import live, rows, source_of
-from portfolio.store.tables import PULLED, entity_tables
+from portfolio.store.tables import PULLED, entity_tables, scope, source_record
 
 CENT = Decimal("0.01")
 CLOSED_RISK = {"closed", "resolved", "done", "complete", "completed", "cancelled", "canceled", "rejected"}
@@ -169,8 +169,6 @@ def _feeds(db: Connection) -> dict[str, dict[str, set[str]]]:
 
 def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]]:
     """Per project, one record per connection to click through to: the linked record itself, else a piece of its work."""
-    from portfolio.store.tables import source_record  # noqa: PLC0415  (keeps the raw table out of the entity queries)
-
     wanted = {**names.containers, **names.records}
     found: dict[str, dict[str, facts.Source]] = defaultdict(dict)
     for key, project in names.projects.items():
@@ -179,27 +177,34 @@ def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]
             found[key][own["connection"]] = facts.Source(
                 own["connection"], own["external_key"] or own["external_id"], own["url"]
             )
-    for (where, text), key in sorted(wanted.items()):
-        if where in found[key]:
-            continue
-        row = db.execute(
-            select(
-                source_record.c.connection,
-                source_record.c.external_id,
-                source_record.c.external_key,
-                source_record.c.url,
-            )
-            .where(
-                source_record.c.connection == where,
-                (source_record.c.external_key == text) | (source_record.c.external_id == text),
-                source_record.c.deleted_at.is_(None),
-            )
-            .limit(1)
-        ).one_or_none()
-        if row is not None:
-            found[key].setdefault(where, source_of(row))
+    shown = _shown(db, [name for name, key in wanted.items() if name[0] not in found[key]])
+    for name, key in sorted(wanted.items()):
+        if name in shown:
+            found[key].setdefault(name[0], shown[name])
     for first in _first_work(db):
         found[first.project_key].setdefault(first.connection, source_of(first))
+    return found
+
+
+def _shown(db: Connection, names: Iterable[Name]) -> dict[Name, facts.Source]:
+    """The live records that are known under these ids or keys."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    for where, text in names:
+        texts[where].append(text)
+    found: dict[Name, facts.Source] = {}
+    for where, kind in db.execute(select(scope.c.connection, scope.c.kind).distinct()):
+        by_id = "external_id", {"connection": where, "kind": kind}
+        for column, place in (("external_key", {"connection": where}), by_id):
+            for id_, key, url, name, gone in bulk.found(
+                db,
+                source_record,
+                f"external_id, external_key, url, {column}, deleted_at",
+                place,
+                column,
+                texts[where],
+            ):
+                if gone is None:
+                    found.setdefault((where, name), facts.Source(where, key or id_, url))
     return found
 
 

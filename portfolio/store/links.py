@@ -5,6 +5,7 @@ container (its project, plan, parent); the project key that the mapping found in
 by a record (`projects.from`): the record's id and key are then names of its project within its own connection.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -157,16 +158,7 @@ def link(db: Connection, names: Registry) -> int:
             continue
         if entity == "project":
             continue
-        columns = [
-            table.c[name] for name in (*RECORD_KEY, "external_key", "project_key", "container", "link_values")
-        ]
-        if entity == "budget_line":
-            columns.append(table.c.budget_code)
-        changes = []
-        for row in db.execute(select(*columns)).mappings():
-            key = project_of(names, dict(row))
-            if key != row["project_key"]:
-                changes.append({**{f"b_{name}": row[name] for name in RECORD_KEY}, "b_key": key})
+        changes = _moved(db, entity, names)
         if changes:
             db.execute(
                 update(table)
@@ -176,6 +168,30 @@ def link(db: Connection, names: Registry) -> int:
             )
         moved += len(changes)
     return moved
+
+
+def _moved(db: Connection, entity: str, names: Registry) -> list[dict[str, Any]]:
+    """Rows whose project is not the one that names them now. Read as the driver gives them: this looks at every row."""
+    code = "budget_code" if entity == "budget_line" else "NULL"
+    columns = "connection, kind, external_id, external_key, project_key, container, link_values"
+    found = db.exec_driver_sql(
+        f"SELECT {columns}, {code} FROM {entity}",  # noqa: S608  names of our own
+        execution_options={"stream_results": True, "yield_per": 1000},
+    )
+    changes = []
+    for where, kind, id_, key, before, container, link_values, budget_code in found:
+        row = {
+            "connection": where,
+            "external_id": id_,
+            "external_key": key,
+            "container": json.loads(container) if container else (),
+            "link_values": json.loads(link_values) if link_values and link_values != "[]" else (),
+            "budget_code": budget_code,
+        }
+        project = project_of(names, row)
+        if project != before:
+            changes.append({"b_connection": where, "b_kind": kind, "b_external_id": id_, "b_key": project})
+    return changes
 
 
 def _link_outages(db: Connection, names: Registry) -> int:

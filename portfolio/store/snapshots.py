@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, case, extract, func, insert, select, update
 
 from portfolio.store.tables import judgement, snapshot
-from portfolio.store.types import dump
+from portfolio.store.types import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Judged:
 
 def fingerprint(*documents: object) -> str:
     """A hash that is equal for equal documents."""
-    return hashlib.sha256(dump(documents).encode()).hexdigest()
+    return hashlib.sha256(canonical(documents).encode()).hexdigest()
 
 
 def newest(db: Connection, *, until: datetime | None = None) -> Row[Any] | None:

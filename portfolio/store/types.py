@@ -6,6 +6,7 @@ in SQL are exact on both databases. Instants are UTC. Text loses U+0000, which P
 
 import json
 import zlib
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -106,6 +107,8 @@ def _plain(value: object) -> object:
         return instant_text(value)
     if hasattr(value, "isoformat"):
         return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     raise TypeError(f"{type(value).__name__} cannot stand in a document")
 
 
