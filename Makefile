@@ -19,6 +19,9 @@ check: .venv/development ## style, types, layers
 docs: .venv/development ## the reference pages, generated from the code
 	$(BIN)/python -m tests.reference_pages
 
+bench: .venv/development ## speed against the least work possible; BENCH_OPTIONS=--full with 100,000 issues
+	$(BIN)/python -m tests.bench.measure $(BENCH_OPTIONS)
+
 image: ## the container image
 	docker build --tag portico .
 

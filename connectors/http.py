@@ -60,6 +60,7 @@ _LOG = logging.getLogger("portico.http")
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 _CHUNK = 1 << 16
+_MOST_AT_ONCE = 32
 _BACKOFF_SECONDS = 1.0
 _BACKOFF_CAP = 30.0
 
@@ -122,8 +123,8 @@ class Http:
 
     `timeout` bounds one attempt, head and body; `longest_wait` is the longest Retry-After that is waited
     for. `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares.
-    Plain http is accepted for loopback only. Redirects are never followed. The proxies, certificates and
-    .netrc of the environment are ignored: `proxy` and `ca_file` say it all.
+    `waits` counts the answers 429 that it got. Plain http is accepted for loopback only. Redirects are never
+    followed. The proxies, certificates and .netrc of the environment are ignored: `proxy` and `ca_file` say it all.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Http:
         random: random.Random | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self.waits = 0
         self._base = _checked_base(self.base_url)
         self._auth = auth
         self._secrets = tuple(secrets)
@@ -167,8 +169,8 @@ class Http:
         self._session.trust_env = False
         self._session.auth = auth
         self._session.verify = ca_file or True
-        self._session.mount("https://", DeadlineAdapter())
-        self._session.mount("http://", DeadlineAdapter())
+        self._session.mount("https://", DeadlineAdapter(pool_maxsize=_MOST_AT_ONCE))
+        self._session.mount("http://", DeadlineAdapter(pool_maxsize=_MOST_AT_ONCE))
         if proxy:
             self._session.proxies = {"http": proxy, "https": proxy}
         self._session.headers.update(
@@ -345,6 +347,8 @@ class Http:
             fix = "Sync less often, or ask for a higher quota."
             raise RateLimited(text, retry_after=minimum, fix=fix)
         self._pace.pause(self._monotonic() + min(least, self._longest_wait))
+        if status == requests.codes.too_many_requests:
+            self.waits += 1
         if status == requests.codes.too_many_requests and call.repeatable:
             raise _Again(RateLimited(self._text(call, said), retry_after=minimum), least)
         self._unclear(call, said, minimum=least, again=status in RETRIED)

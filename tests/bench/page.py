@@ -1,0 +1,100 @@
+"""The results as a page: a table against the targets, a plot, the facts of the machine."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+INTRODUCTION = """\
+# How fast Portico is
+
+`make bench` measures it, `make bench BENCH_OPTIONS=--full` with 100,000 issues. A stub answers as a Jira Cloud site of
+issues of 5 KB with 40 custom fields in 50 projects. The reference does the least work possible over the same pages: eight
+keep-alive threads, typed decoding of 15 fields, one writer, bulk upsert; nothing is kept raw, hashed or compared. Portico
+keeps each record raw with its hash, normalized, linked and with history. A ratio is the reference's time divided by
+Portico's: 1 is the limit. Seconds depend on the machine and on what else it does, ratios less so.
+
+"""
+Row = tuple[str, str, str, str]
+
+
+def _rows(results: Mapping[str, Any]) -> Iterator[Row]:
+    size = results["size"]
+    target = "≥ 0.35 of the reference" if size >= 100_000 else "≥ 0.25 of the reference"
+    for kind in ("sqlite", "postgresql"):
+        found = results.get(kind)
+        if found is None:
+            continue
+        first, again, changes, alone = (
+            found[each] for each in ("first", "full again", "changes", "store alone")
+        )
+        shown = f"{first['speed_ratio']} (processor time {first['cpu_ratio']}; {size / first['portico_s']:,.0f} issues/s)"
+        yield "1", f"first read of {size:,} issues, {kind}", target, shown
+        yield "3", f"peak memory, {kind}", "≤ 160 MiB", f"{max(first['rss_mib'], again['rss_mib'])} MiB"
+        asked = ", ".join(f"{name} {number}" for name, number in found["requests"].items())
+        yield "4", f"requests, {kind}", "one per page and few more", asked
+        yield "6", f"1,000 changes judged, {kind}", "≤ 1.5 s", f"{changes['portico_s']} s"
+        slower = round(again["portico_s"] / first["portico_s"], 2)
+        yield "7", f"forced read with nothing changed, {kind}", "≤ 1 of the first read", f"{slower}"
+        goal = "≥ 100,000 / 250,000" if kind == "sqlite" else "≥ 50,000 / 80,000"
+        yield (
+            "8",
+            f"store alone, rows/s new / unchanged, {kind}",
+            goal,
+            f"{alone['new']:,} / {alone['unchanged']:,}",
+        )
+        yield "5", f"pull with nothing changed, {kind}", "≤ 2.5 s", f"{found['unchanged']['portico_s']} s"
+    slow = results["slow line"]
+    shown = f"{slow['times_reference']} × the reference, {slow['times_faster_than_one']} × faster than one"
+    yield "2", "50 ms per request, 8 workers", "≤ 2 × the reference, ≥ 3 × faster than one", shown
+    refused = results["refused"]
+    waited = f"{refused['s']} s, {refused['refused']} refusals in {refused['requests']} requests, {refused['records']} records"
+    yield "10", "every tenth request refused, Retry-After: 1", "≤ the waits + 10 %, complete", waited
+    start = results["start-up"]
+    yield (
+        "11",
+        "start-up: --help / loaded for a run",
+        "≤ 0.3 s / 0.8 s",
+        f"{start['help_s']} s / {start['loaded_s']} s",
+    )
+
+
+def _plot(results: Mapping[str, Any]) -> str:
+    bars = [
+        (f"{kind}, {name}", results[kind][name]["speed_ratio"])
+        for kind in ("sqlite", "postgresql")
+        for name in ("first", "full again")
+        if kind in results
+    ]
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {30 * len(bars) + 30}"',
+        ' font-family="sans-serif" font-size="13">',
+        f'<line x1="320" x2="320" y1="5" y2="{30 * len(bars)}" stroke="#b00" stroke-dasharray="4"/>',
+    ]
+    for place, (name, ratio) in enumerate(bars):
+        at = 30 * place + 10
+        lines.append(f'<text x="172" y="{at + 13}" text-anchor="end">{name}</text>')
+        lines.append(
+            f'<rect x="180" y="{at}" width="{400 * min(ratio, 1.1):.0f}" height="18" fill="#27608b"/>'
+        )
+        lines.append(f'<text x="{188 + 400 * min(ratio, 1.1):.0f}" y="{at + 13}">{ratio}</text>')
+    lines.append(
+        f'<text x="180" y="{30 * len(bars) + 20}">share of the speed of the reference; dashed: the target 0.35</text></svg>'
+    )
+    return "\n".join(lines) + "\n"
+
+
+def write(results: Mapping[str, Any], path: Path) -> None:
+    """Writes the page, and the plot beside it."""
+    rows = sorted(_rows(results), key=lambda row: (int(row[0]), row[1]))
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    machine = results["machine"]
+    facts = ", ".join(
+        [
+            f"{machine['processors']} processors",
+            f"Python {machine['python']}",
+            f"{machine['system']}, load {machine['load']:.1f} at the start",
+        ]
+    )
+    text = f"| # | what | target | measured |\n|---|---|---|---|\n{table}\n\nMeasured {machine['at']} on {facts}.\n"
+    path.write_text(f"{INTRODUCTION}{text}\n![Speed against the reference]({path.stem}.svg)\n")
+    path.with_suffix(".svg").write_text(_plot(results))
