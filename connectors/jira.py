@@ -7,9 +7,7 @@ the plan saw is a conflict.
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,15 +42,13 @@ from connectors.jira_fields import FieldType, decode, encode, instant
 from connectors.jira_lists import lists
 from connectors.jira_rights import clock, described, edit_rights, screen_fix
 from connectors.jira_site import Json, Site, segment
-from connectors.jira_walk import Reach, cloud_walk, dates_of, offset_walk, query
+from connectors.jira_walk import Chunk, Reach, ahead, cloud_walk, dates_of, offset_walk, query
 
 _BASICS = ("summary", "status", "issuetype", "project", "created", "updated")
 _PATH = re.compile(r'\bfields\.(?:"([^"]+)"|(\w+))')
 _KEY = re.compile(r"\w+-\d+")
 _BULK = 100
 _CENSUS_PAGE = 5000
-_Chunk = tuple[list[str], bool, bool]
-"""Ids to fetch, whether they are the last, and whether the walk was complete."""
 
 
 def _utc_now() -> datetime:
@@ -181,40 +177,21 @@ class Jira:
     ) -> Iterator[tuple[Sequence[Json], list[BadRow], bool, bool]]:
         whole = True
         chunks = self._chunks(jql, reach)
-        for (_ids, last, complete), (issues, rejects) in self._ahead(chunks, fields):
+        fetched = ahead(self._site, chunks, lambda chunk: self._fetched(chunk.ids, fields), self._workers)
+        for chunk, (issues, rejects) in fetched:
             for each in issues:
                 if (updated := _instant_of(each, "updated")) is not None:
                     reach.saw(updated)
             whole = whole and not rejects
-            yield issues, rejects, last, whole and complete
+            yield issues, rejects, chunk.last, whole and chunk.complete
 
-    def _chunks(self, jql: str, reach: Reach) -> Iterator[_Chunk]:
+    def _chunks(self, jql: str, reach: Reach) -> Iterator[Chunk]:
         for step in cloud_walk(self._site, jql, self._id_page_size):
             reach.begin(step.at)
             ids = [str(each.get("id")) for each in step.issues]
             for start in range(0, len(ids), self._page_size) or [0]:
                 last = step.last and start + self._page_size >= len(ids)
-                yield ids[start : start + self._page_size], last, step.complete
-
-    def _ahead(
-        self, chunks: Iterator[_Chunk], fields: Sequence[str]
-    ) -> Iterator[tuple[_Chunk, tuple[Sequence[Json], list[BadRow]]]]:
-        """Chunks in their order with their issues, several being fetched at a time: half as many once Jira says 429."""
-        at_once, waits = self._workers, self._site.waits
-        pool = ThreadPoolExecutor(at_once, thread_name_prefix=self.name)
-        waiting: deque[tuple[_Chunk, Future[tuple[Sequence[Json], list[BadRow]]]]] = deque()
-        try:
-            for chunk in chunks:
-                waiting.append((chunk, pool.submit(self._fetched, chunk[0], fields)))
-                while len(waiting) >= at_once:
-                    taken, issues = waiting.popleft()
-                    yield taken, issues.result()
-                    if self._site.waits > waits:
-                        at_once, waits = max(1, at_once // 2), self._site.waits
-            for taken, issues in waiting:
-                yield taken, issues.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+                yield Chunk(ids[start : start + self._page_size], last, step.complete)
 
     def _fetched(self, ids: Sequence[str], fields: Sequence[str]) -> tuple[Sequence[Json], list[BadRow]]:
         if not ids:

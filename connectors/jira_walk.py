@@ -5,10 +5,12 @@ an issue that changed while the walk went on, and until the walk ends it stays `
 since the search index may lag. The next walk starts `overlap` before the cursor.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.answers import CHECK_ADDRESS
@@ -16,6 +18,7 @@ from connectors.errors import ContractBroken, Invalid, StopConnection, Unavailab
 from connectors.jira_fields import instant
 from connectors.jira_site import Json, Site
 
+Found = TypeVar("Found")
 _ORDER = " ORDER BY updated ASC, key ASC"
 _STEPS_BACK = 50
 _DAY_MS = 86_400_000
@@ -144,6 +147,36 @@ def cloud_walk(site: Site, jql: str, size: int) -> Iterator[Step]:
                 f"{site.name} gave the same page token twice.", fix="Tell Atlassian; try again later."
             )
         tokens.add(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Ids to fetch in one request, whether they are the walk's last, and whether it was complete."""
+
+    ids: Sequence[str]
+    last: bool
+    complete: bool
+
+
+def ahead(
+    site: Site, chunks: Iterator[Chunk], fetch: Callable[[Chunk], Found], workers: int
+) -> Iterator[tuple[Chunk, Found]]:
+    """Chunks in their order with what was fetched, several at a time: half as many once the site answers 429."""
+    at_once, waits = workers, site.waits
+    waiting: deque[tuple[Chunk, Future[Found]]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=site.name)
+    try:
+        for chunk in chunks:
+            waiting.append((chunk, pool.submit(fetch, chunk)))
+            while len(waiting) >= at_once:
+                first, found = waiting.popleft()
+                yield first, found.result()
+                if site.waits > waits:
+                    at_once, waits = max(1, at_once // 2), site.waits
+        for first, found in waiting:
+            yield first, found.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def offset_walk(
