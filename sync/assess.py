@@ -25,6 +25,9 @@ from sync.wiring import declared_projects
 WHO = "portico"
 """Who stands in the audit for what a run does by itself."""
 
+CLOCK_STEP = timedelta(minutes=5)
+"""A read that lies further ahead than this was stamped by a clock that has been set back since: its age is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
@@ -53,7 +56,8 @@ def sources(db: Connection, settings: Settings, now: datetime) -> list[dict[str,
         read_at = row.read_at if row else None
         age = None if read_at is None else max(0, int((now - read_at).total_seconds()))
         failed = row is not None and row.state == "failed"
-        late = age is None or age > settings.safety_of(name).stale_after.total_seconds()
+        ahead = read_at is not None and read_at - now > CLOCK_STEP
+        late = age is None or ahead or age > settings.safety_of(name).stale_after.total_seconds()
         found.append(
             {
                 "connection": name,

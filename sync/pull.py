@@ -146,7 +146,9 @@ class Puller:
                 records.keep_cursor(db, read, mapping=reading.translator.fingerprint)
                 reach("translate.again")
             census_due = row is not None and (
-                self.census or row.census_at is None or self.now - row.census_at >= CENSUS_EVERY
+                self.census
+                or row.census_at is None
+                or not timedelta() <= self.now - row.census_at < CENSUS_EVERY
             )
             stored = _stored(db, read) if census_due else None
         resume = row.cursor if row is not None and not self.full else None
