@@ -65,6 +65,7 @@ EMPTY_PROJECT: dict[str, Any] = {
             "budget_lines",
             "obligations",
             "actions",
+            "changes",
             "trend",
             "links",
         )
@@ -86,7 +87,8 @@ class SnapshotData:
     first. `exceptions`: project (a key, or None), kind, severity (high, medium, low), text, since, because.
     `tickets`, `capacity`, `compliance`, `roadmap` (and totals and counts): of `portfolio.overview`; computed
     here if missing. `quarantine`: `{"records": n, "writes": n, "by_connection": [{connection, kind,
-    count}]}`.
+    count}]}`. `changes`: project key to what `portfolio.changes` says of it since `changes_since`, the day of an
+    earlier snapshot (None: there is none).
     """
 
     id: str
@@ -105,11 +107,13 @@ class SnapshotData:
     roadmap: Sequence[Mapping[str, Any]] = ()
     quarantine: Mapping[str, Any] = field(default_factory=dict)
     actions: Sequence[Mapping[str, Any]] = ()
+    changes: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    changes_since: date | None = None
 
 
 def build(snapshot: SnapshotData) -> Document:
     """The report document of a snapshot, in one fixed order: the same snapshot gives the same bytes."""
-    projects = [_project(each, snapshot.trends) for each in snapshot.projects]
+    projects = [_project(each, snapshot) for each in snapshot.projects]
     projects.sort(key=lambda each: (each["department"] or "~", each["key"] or ""))
     document: Document = {
         "schema": SCHEMA,
@@ -120,6 +124,7 @@ def build(snapshot: SnapshotData) -> Document:
                 "as_of": snapshot.as_of,
                 "known_at": snapshot.known_at,
                 "complete": snapshot.complete,
+                "changes_since": snapshot.changes_since,
             }
         ),
         "view": {"audience": "internal", "department": None, "project": None},
@@ -163,9 +168,11 @@ def json_like(value: Any) -> Any:
     return [json_like(each) for each in value]
 
 
-def _project(stored: Mapping[str, Any], trends: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def _project(stored: Mapping[str, Any], snapshot: SnapshotData) -> dict[str, Any]:
     project = {**EMPTY_PROJECT, **stored}
-    project["trend"] = trends.get(project["key"] or "", project["trend"])
+    key = project["key"] or ""
+    project["changes"] = snapshot.changes.get(key, project["changes"])
+    project["trend"] = snapshot.trends.get(key, project["trend"])
     plain: dict[str, Any] = json_like(project)
     return plain
 

@@ -51,6 +51,7 @@ def text(document: Document) -> str:
         ),
         *_exceptions(document),
         *_projects(document),
+        *_changes(document),
         *_money(document),
         *_gates(document),
         *_sources(document),
@@ -106,6 +107,16 @@ def _projects(document: Document) -> list[str]:
     dimensions = map(words, rollup.DIMENSIONS)
     header = ("Key", "Project", "Department", *dimensions, "Declared", "Gate", "Finish", "Budget", "Done")
     return [f"## Portfolio: {plural(len(rows), 'project')}", _table(header, rows)]
+
+
+def _changes(document: Document) -> list[str]:
+    rows = [
+        (each["key"], " ".join(change["text"] for change in each["changes"]))
+        for each in document["projects"]
+        if each["changes"]
+    ]
+    since = document["snapshot"].get("changes_since")
+    return [f"## Changed since {day(since)}", _table(("Project", "What"), rows)] if rows else []
 
 
 def _gate(gate: dict[str, Any]) -> str:

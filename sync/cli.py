@@ -1,13 +1,14 @@
 """The command line `portico`. Each command lives in a module that is imported only when it is called."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
 import click
 
 from sync.program import DONE, INTERRUPTED, USAGE, Program, report_error, start_logging
+from sync.when import Instant
 
 COMMANDS = {
     "demo": "sync.commands.start",
@@ -97,22 +98,6 @@ SECTIONS = {
     },
 }
 """What `--help` says of each command, by what one wants to do."""
-
-
-class Instant(click.ParamType[datetime]):
-    """An ISO 8601 instant; without an offset it is UTC."""
-
-    name = "instant"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Text to an aware UTC instant."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no instant such as 2026-11-21T09:00:00Z", param, ctx)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _tell_version(ctx: click.Context, _option: click.Parameter, value: object) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config.settings import Settings
+from portfolio.changes import changes
 from portfolio.store import manual, snapshots
+from portfolio.store.snapshots import Judged
 from reports.data import Document, SnapshotData, build
 from sync.assess import quarantine
 
@@ -40,7 +42,7 @@ def document(db: Connection, settings: Settings, *, until: datetime | None = Non
     else:
         stated, held = snapshot.sources, kept["quarantine"]
     judged = snapshots.judgements(db, snapshot.number)
-    effects = {each["id"]: each for one in judged.values() for each in one.body.get("actions", ())}
+    earlier = snapshots.last_reported(db, snapshot.as_of, number=snapshot.number)
     return build(
         SnapshotData(
             id=snapshot.id,
@@ -58,9 +60,25 @@ def document(db: Connection, settings: Settings, *, until: datetime | None = Non
             ],
             capacity=kept["capacity"],
             quarantine=held,
-            actions=[_action(each, effects.get(each["id"], {})) for each in manual.actions(db, until=until)],
+            actions=actions_of(db, judged, until=until),
+            changes=changes_of(db, earlier, judged, kept["currency"]),
+            changes_since=earlier.as_of if earlier else None,
         )
     )
+
+
+def changes_of(
+    db: Connection, earlier: Any | None, judged: Mapping[str, Judged], currency: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Per project what changed since an earlier snapshot; nothing where there is none."""
+    if earlier is None:
+        return {}
+    before = snapshots.judgements(db, earlier.number)
+    return {
+        key: changes(before[key].body if key in before else None, one.body, currency)
+        for key, one in judged.items()
+        if key not in before or before[key].body != one.body
+    }
 
 
 def nothing_so_old(db: Connection, settings: Settings) -> NoSnapshot:
@@ -75,16 +93,24 @@ def nothing_so_old(db: Connection, settings: Settings) -> NoSnapshot:
     )
 
 
-def _action(action: Mapping[str, Any], judged: Mapping[str, Any]) -> dict[str, Any]:
-    due = action["due_on"]
+def actions_of(
+    db: Connection, judged: Mapping[str, Judged], *, until: datetime | None = None
+) -> list[dict[str, Any]]:
+    """The actions as the document shows them, with what their judgement says of their effect."""
+    effects = {each["id"]: each for one in judged.values() for each in one.body.get("actions", ())}
+    return [_action(each, effects.get(each["id"], {})) for each in manual.actions(db, until=until)]
+
+
+def _action(kept: Mapping[str, Any], judged: Mapping[str, Any]) -> dict[str, Any]:
+    due = kept["due_on"]
     return {
-        "id": action["id"],
-        "project": action["project_key"],
-        "type": action["type"],
-        "title": action["title"],
-        "owner": action["owner"],
+        "id": kept["id"],
+        "project": kept["project_key"],
+        "type": kept["type"],
+        "title": kept["title"],
+        "owner": kept["owner"],
         "due_on": due.isoformat() if due else None,
-        "state": action["state"],
-        "outcome": action["outcome"],
+        "state": kept["state"],
+        "outcome": kept["outcome"],
         **{name: judged.get(name) for name in JUDGED_OF_ACTIONS},
     }

@@ -39,6 +39,18 @@ def newest(db: Connection, *, until: datetime | None = None) -> Row[Any] | None:
     return db.execute(statement).one_or_none()
 
 
+REPORTING = timedelta(days=7)
+"""Between two reports; what changed is told since the snapshot that the last one showed."""
+
+
+def last_reported(db: Connection, as_of: date, *, number: int) -> Row[Any] | None:
+    """The newest snapshot of REPORTING before a day, else the first one; None where that is not before `number`."""
+    statement = select(snapshot).where(snapshot.c.number < number)
+    old = statement.where(snapshot.c.as_of <= as_of - REPORTING).order_by(snapshot.c.number.desc())
+    found = db.execute(old.limit(1)).one_or_none()
+    return found or db.execute(statement.order_by(snapshot.c.number).limit(1)).one_or_none()
+
+
 def judgements(db: Connection, number: int) -> dict[str, Judged]:
     """The judgement of every project as snapshot `number` shows it."""
     newest_of = (

@@ -1,25 +1,48 @@
 """report, explain, history, links, status: what the store knows."""
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sync.program import DONE, FINDINGS, HELD, Program, Refused, json_option
+from sync.when import Day, DayOrInstant
 
 FORMATS = ("html", "xlsx", "json", "csv", "md")
 
 
-def document_of(program: Program) -> dict[str, Any]:
-    """The newest snapshot's report document; refused where nothing was assessed yet."""
+def document_of(
+    program: Program, *, as_of: date | None = None, known_at: date | None = None
+) -> dict[str, Any]:
+    """The report document of the newest snapshot, of the newest one known at an instant, or rebuilt as of a day.
+
+    Refused where nothing was assessed yet, or nothing is known of that day.
+    """
     from sync.reporting import NoSnapshot, document  # noqa: PLC0415  (start-up stays fast for --help)
 
+    until = _instant(program, known_at)
     with program.store() as store, store.reading() as db:
         try:
-            return document(db, program.settings)
+            if as_of is None:
+                return document(db, program.settings, until=until)
+            from sync import lookback, wiring  # noqa: PLC0415  (as above)
+
+            policy = wiring.policy(program.settings)
+            return lookback.rebuilt(
+                db, program.settings, policy, as_of=as_of, known_at=until, now=program.now()
+            )
         except NoSnapshot as error:
             raise Refused(str(error)) from error
+
+
+def _instant(program: Program, known_at: date | None) -> datetime | None:
+    if known_at is None or isinstance(known_at, datetime):
+        return known_at
+    from sync.lookback import end_of  # noqa: PLC0415  (start-up stays fast for --help)
+
+    return end_of(program.settings, known_at)
 
 
 def project_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -42,6 +65,18 @@ def project_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     show_default=True,
     help="What to write; json is the report document.",
 )
+@click.option(
+    "--as-of",
+    "as_of",
+    type=Day(),
+    help="As true at the end of this day, by what is known now (or at --known-at).",
+)
+@click.option(
+    "--known-at",
+    "known_at",
+    type=DayOrInstant(),
+    help="As it was known at this instant, or at the end of this day; alone: what was reported then.",
+)
 @click.option("--audience", help="internal (all) or public (no money, people or reasons).")
 @click.option("--department", help="Only this department's projects.")
 @click.option("--project", help="Only this project.")
@@ -53,15 +88,17 @@ def report(
     program: Program,
     *,
     form: str,
+    as_of: date | None,
+    known_at: date | None,
     audience: str | None,
     department: str | None,
     project: str | None,
     output: Path | None,
 ) -> int:
-    """Writes a report from the newest snapshot."""
+    """Writes a report from the newest snapshot, from an earlier one, or rebuilt as of a day."""
     from reports import formats, views  # noqa: PLC0415  (start-up stays fast for --help)
 
-    document = document_of(program)
+    document = document_of(program, as_of=as_of, known_at=known_at)
     try:
         if department:
             document = views.for_department(document, department)

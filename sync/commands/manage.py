@@ -10,6 +10,7 @@ import click
 from portfolio.model import COLOURS, DECISIONS, DIMENSIONS
 from sync.commands.look import document_of, project_of
 from sync.program import DONE, Program, Refused, json_option
+from sync.when import Day
 
 UNDERSTOOD = {
     "go": "approved",
@@ -21,21 +22,6 @@ UNDERSTOOD = {
     "defer": "deferred",
     "waive": "waived",
 }
-
-
-class Day(click.ParamType[date]):
-    """A day as YYYY-MM-DD."""
-
-    name = "day"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Text to a day."""
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no day such as 2026-11-30", param, ctx)
 
 
 def record(

@@ -10,6 +10,7 @@ from reports.data import EMPTY_PROJECT, SnapshotData
 
 AS_OF = date(2026, 11, 20)
 TAKEN_AT = datetime(2026, 11, 20, 13, 0, 5, tzinfo=UTC)
+CHANGES = [{"text": "Overall went from amber to red."}, {"text": "New: risk: <script>alert(1)</script>."}]
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> =1+1 \u202etxt.exe"
 
 LIMITS = {"green": 0.15, "amber": 0.25}
@@ -642,6 +643,8 @@ def sample() -> SnapshotData:
         sources=SOURCES,
         projects=PROJECTS,
         trends={each["key"]: _trend(each) for each in PROJECTS},
+        changes={PROJECTS[0]["key"]: CHANGES},
+        changes_since=date(2026, 11, 13),
         exceptions=EXCEPTIONS,
         capacity={
             "rows": [

@@ -19,7 +19,7 @@ def document() -> Document:
 def test_the_document_has_every_section_of_the_interface() -> None:
     found = document()
     assert found["schema"] == "portico.report/1"
-    assert list(found["snapshot"]) == ["id", "taken_at", "as_of", "known_at", "complete"]
+    assert list(found["snapshot"]) == ["id", "taken_at", "as_of", "known_at", "complete", "changes_since"]
     assert found["snapshot"]["taken_at"] == "2026-11-20T13:00:05Z"
     assert {"name", "currency", "totals", "counts"} <= set(found["portfolio"])
     assert {"sources", "projects", "exceptions", "tickets", "capacity", "compliance", "roadmap"} <= set(found)

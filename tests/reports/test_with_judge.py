@@ -147,7 +147,7 @@ def document(policy: Policy) -> Document:
 def test_a_judged_project_has_everything_that_reports_read(policy: Policy) -> None:
     project, _ = stored(policy)
     for key, empty in EMPTY_PROJECT.items():
-        assert key in {**project[0], "trend": []}, key
+        assert key in {**project[0], "trend": [], "changes": []}, key
         if isinstance(empty, dict):
             assert set(empty) <= set(project[0][key]), key
 
