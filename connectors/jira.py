@@ -29,6 +29,7 @@ from connectors.base import (
 )
 from connectors.errors import (
     Conflict,
+    ContractBroken,
     Invalid,
     NotFound,
     OutcomeUnknown,
@@ -80,7 +81,7 @@ class Jira:
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.name = name
-        self._site = Site(name, http)
+        self._site = Site(name, http, now=now)
         self._read_only = read_only
         self._page_size = min(page_size, _BULK)
         self._id_page_size = id_page_size
@@ -197,7 +198,13 @@ class Jira:
         if not ids:
             return [], []
         body = {"issueIdsOrKeys": list(ids), "fields": list(fields)}
-        found = self._site.document(self._site.read("POST", f"{self._site.api}/issue/bulkfetch", json=body))
+        try:
+            answer = self._site.ask("POST", f"{self._site.api}/issue/bulkfetch", json=body, idempotent=True)
+        except (NotFound, ContractBroken):
+            return [each for each in (self._one(id_, fields) for id_ in ids) if each is not None], []
+        except SkipRecord as error:
+            raise self._site.refused(error) from None
+        found = self._site.document(answer)
         errors = [
             BadRow(str(each.get("id")), None, None, str(each.get("errorMessage") or "not given by Jira"))
             for each in self._site.rows(found.get("issueErrors") or [], "issue errors")

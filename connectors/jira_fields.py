@@ -34,7 +34,7 @@ def field_type(shown: Mapping[str, Any]) -> FieldType:
     """The field as `GET /field` shows it. A textarea and the system's long texts are rich text."""
     id_ = str(shown.get("id") or "")
     schema = shown.get("schema") or {}
-    type_ = str(schema.get("type") or "any")
+    type_ = str(schema.get("type") or ("any" if schema else "string"))
     custom = str(schema.get("custom") or "").rpartition(":")[2]
     if custom == "textarea" or schema.get("system") in ("description", "environment"):
         found = "rich text"

@@ -72,7 +72,9 @@ def _newest(site: Site) -> list[str]:
 def _described(site: Site, field: FieldType, metas: Mapping[str, Mapping[str, Any]]) -> FieldInfo:
     shown = [each[field.id] for each in metas.values() if field.id in each]
     lacking = [
-        key for key, each in metas.items() if "set" not in (each.get(field.id) or {}).get("operations", ())
+        key
+        for key, each in metas.items()
+        if field.id not in each or "set" not in (each[field.id] or {}).get("operations", ("set",))
     ]
     options = dict.fromkeys(
         str(option.get("value") or option.get("name"))

@@ -2,13 +2,14 @@
 
 A thin layer over `Http` is used for this, and not the `jira` package: that one repeats writes, caps its
 waits, loops on a repeated page token, loses the rest after a short Data Center page, and has no bulk fetch
-(its version 3.10). Product: `GET /rest/api/2/serverInfo` tells `deploymentType` (Cloud or not).
+(its version 3.10). Product: `GET /rest/api/2/serverInfo` tells `deploymentType` (Cloud or not); where only
+`/rest/api/3/serverInfo` answers, it is Cloud.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.answers import CHECK_ACCOUNT, CHECK_ADDRESS, http_date
@@ -16,6 +17,7 @@ from connectors.errors import (
     ContractBroken,
     CredentialsRefused,
     Invalid,
+    NotFound,
     SkipRecord,
     StopConnection,
     Unavailable,
@@ -25,6 +27,7 @@ from connectors.jira_fields import FieldType, field_type, instant
 
 Json = Mapping[str, Any]
 _PAGE_GUARD = 100_000
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,10 @@ class Server:
 class Site:
     """Requests to one Jira, product and identity found at the first of them."""
 
-    def __init__(self, name: str, http: Http) -> None:
+    def __init__(self, name: str, http: Http, *, now: Callable[[], datetime]) -> None:
         self.name = name
         self._http = http
+        self._now = now
         self._server: Server | None = None
         self._fields: Mapping[str, FieldType] | None = None
 
@@ -92,10 +96,12 @@ class Site:
         try:
             return self.ask(method, path, idempotent=True, **options)
         except SkipRecord as error:
-            text = f"{self.name} refused a read. {error.text}"
-            raise StopConnection(
-                text, fix="Check scope: that its JQL is valid and its projects are visible."
-            ) from None
+            raise self.refused(error) from None
+
+    def refused(self, error: SkipRecord) -> StopConnection:
+        """The end of a connection whose read was refused."""
+        text = f"{self.name} refused a read. {error.text}"
+        return StopConnection(text, fix="Check scope: that its JQL is valid and its projects are visible.")
 
     def rows(self, found: Any, member: str) -> Sequence[Json]:
         """The list of objects that an answer holds. Raises ContractBroken if it is something else."""
@@ -112,11 +118,11 @@ class Site:
         return answer.json
 
     def time_of(self, answer: Answer) -> datetime:
-        """The server's clock when it gave an answer, or at the session's start if that does not tell."""
-        at = http_date(answer.headers.get("Date", "")) or self.server.time
-        if at is None:
-            raise ContractBroken(f"{self.name} does not tell its time.", fix=CHECK_ADDRESS)
-        return at
+        """The server's clock when it gave an answer, or at the session's start if that does not tell.
+
+        If neither does, a day before ours: no two clocks differ by more, and what changed since is read again.
+        """
+        return http_date(answer.headers.get("Date", "")) or self.server.time or self._now() - _A_DAY
 
     def beans(self, path: str, member: str, **params: Any) -> Iterator[Json]:
         """Every record of a paged list (`values`, `isLast`). ContractBroken when a page comes twice."""
@@ -165,8 +171,8 @@ class Site:
         return set(re.findall(r"\w+", found.group(1)))
 
     def _identify(self) -> Server:
-        info = self._session("/rest/api/2/serverInfo")
-        cloud = info.json.get("deploymentType") == "Cloud"
+        info, only_cloud = self._info()
+        cloud = info.json.get("deploymentType", "Cloud" if only_cloud else None) == "Cloud"
         who = self._session("/rest/api/3/myself" if cloud else "/rest/api/2/myself")
         account = who.json.get("accountId" if cloud else "key") or who.json.get("name")
         if not account or who.headers.get("X-AUSERNAME", "").lower() == "anonymous":
@@ -181,6 +187,17 @@ class Site:
             zone=str(who.json.get("timeZone") or "UTC"),
             signed="X-AAccountId" in who.headers,
         )
+
+    def _info(self) -> tuple[Answer, bool]:
+        """What `serverInfo` says, and whether only the interface of Cloud knows it."""
+        try:
+            answer = self._http.request("GET", "/rest/api/2/serverInfo")
+        except NotFound:
+            return self._session("/rest/api/3/serverInfo"), True
+        except SkipRecord as error:
+            raise ContractBroken(f"{self.name} is no Jira. {error.text}", fix=CHECK_ADDRESS) from None
+        self.document(answer)
+        return answer, False
 
     def _session(self, path: str) -> Answer:
         try:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.answers import CHECK_ADDRESS
-from connectors.errors import ContractBroken, Invalid, StopConnection, Unavailable
+from connectors.errors import ContractBroken, Invalid, NotFound, StopConnection, Unavailable
 from connectors.jira_fields import instant
 from connectors.jira_site import Json, Site
 
@@ -104,11 +104,11 @@ def dates_of(site: Site, scope: str) -> str:
     Epoch dates are free of the account's time zone, but not documented: tomorrow must hold nothing, and the
     epoch all.
     """
-    tomorrow = milliseconds(site.time_of(site.read("GET", "/rest/api/2/serverInfo"))) + _DAY_MS
+    tomorrow = milliseconds(site.time_of(site.read("GET", f"{site.api}/serverInfo"))) + 2 * _DAY_MS
     every = f"({scope})" if scope.strip() else "project is not EMPTY"
     try:
         later, ever = (_count(site, f"{every} AND updated >= {bound}") for bound in (tomorrow, 0))
-    except Invalid:
+    except (Invalid, NotFound, ContractBroken):
         return "minute"
     return "epoch" if later == 0 and ever > 0 else "minute"
 

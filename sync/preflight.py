@@ -17,6 +17,8 @@ from sync.translation import Translator, mapping_of
 from sync.wishes import STATUS_TASK
 
 SAMPLE = 200
+UNKNOWN = "unknown"
+"""The type of a field of which the tool shows no description."""
 SKEW = timedelta(minutes=5)
 
 
@@ -140,10 +142,13 @@ def _field(
         )
         return
     if not info.writable and not figure.startswith("key "):
+        unproved = info.type == UNKNOWN
         yield Finding(
-            "error",
+            "warning" if unproved else "error",
             subject,
-            f"{field} ({info.name}) cannot be written by this account",
+            f"{field} is there, but nothing tells whether this account may write it"
+            if unproved
+            else f"{field} ({info.name}) cannot be written by this account",
             info.hint or f"let the account edit {field}",
         )
     unknown = sorted(
