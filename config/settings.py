@@ -199,6 +199,9 @@ class DeclaredProject(Part):
     earned_value_method: Method | None = Field(
         default=None, description="how this project's work earns value, where it differs from its tier"
     )
+    depends_on: Texts = Field(
+        default=(), description="keys of the projects that have to finish before this one"
+    )
     aliases: Texts = ()
     budget_codes: tuple[
         Annotated[BudgetCode, BeforeValidator(_budget_code, json_schema_input_type=str | BudgetCode)], ...

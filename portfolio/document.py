@@ -13,6 +13,7 @@ from portfolio.budget import Budget
 from portfolio.dimensions import stale_reason
 from portfolio.earned_value import EarnedValue
 from portfolio.facts import Condition, Facts, Money, Source, Ticket
+from portfolio.forecast import Forecast
 from portfolio.gates import GateResult, Tailored
 from portfolio.shown import amount, day, instant, number
 from portfolio.status import Input, Verdict
@@ -58,6 +59,7 @@ def project(
     value: EarnedValue,
     gated: Sequence[GateResult],
     tailored: Sequence[Tailored],
+    expected: Forecast,
     tickets: TicketCounts,
     clocked: Sequence[tuple[Ticket, TicketClock]],
     duties: Mapping[str, Any],
@@ -96,6 +98,17 @@ def project(
             "variance_days": late,
             "percent_complete": number(complete),
         },
+        "forecast": {
+            "finish_declared": day(facts.finish_forecast),
+            "remaining": expected.remaining,
+            "weekly_done": list(expected.weekly_done),
+            "finish_50": day(expected.finish_50),
+            "finish_85": day(expected.finish_85),
+            "because": expected.because,
+            "finish_spi_t": day(expected.finish_spi_t),
+            "because_spi_t": expected.because_spi_t,
+        },
+        "depends_on": list(facts.depends_on),
         "cost": {
             "fiscal_year": fiscal_year,
             **{name: amount(getattr(cost, name)) for name in _AMOUNTS},

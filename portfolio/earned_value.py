@@ -8,8 +8,9 @@ baseline.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from portfolio.facts import PlannedValue
@@ -56,6 +57,17 @@ class Baseline:
         if begin is None or end is None:
             return None
         return self.periods + Decimal((day - end).days) / Decimal((end - begin).days)
+
+    def day_at(self, at: Decimal) -> date | None:
+        """The day at a time in periods, the opposite of `time_at`; rounded up to a whole day."""
+        whole = min(int(at), self.periods - 1)
+        begin, end = self.days[whole], self.days[whole + 1]
+        if begin is None or end is None:
+            return None
+        try:
+            return begin + timedelta(days=ceil((at - whole) * (end - begin).days))
+        except OverflowError:
+            return None
 
     def planned_value(self, at: Decimal) -> Decimal:
         """Planned value so far at a time in periods: linear between period ends, the whole after the last."""

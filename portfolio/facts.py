@@ -33,6 +33,8 @@ class Work:
     overdue: int = 0
     added_30d: int = 0
     done_30d: int = 0
+    weekly_done: tuple[int, ...] = ()
+    """Items done in each of the last weeks before today, oldest first."""
     oldest_overdue_on: date | None = None
     blocked_sources: tuple[Source, ...] = ()
     overdue_sources: tuple[Source, ...] = ()
@@ -263,6 +265,8 @@ class Facts:
     finish_forecast: date | None = None
     percent_complete: Decimal | None = None
     budget_codes: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    """The projects that have to finish before this one can."""
     earned_value_method: Method | None = None
     """The method declared for this project alone."""
     work: Work | None = None

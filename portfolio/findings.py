@@ -10,6 +10,7 @@ from portfolio.budget import Budget
 from portfolio.dimensions import finish_expected
 from portfolio.earned_value import EarnedValue
 from portfolio.facts import Facts
+from portfolio.forecast import Forecast
 from portfolio.gates import GateResult
 from portfolio.shown import days, instant
 from portfolio.status import Verdict, declared_better
@@ -27,6 +28,7 @@ def exceptions(
     gated: Sequence[GateResult],
     tickets: TicketCounts,
     value: EarnedValue,
+    expected: Forecast,
     budget: Budget,
     duties: Iterable[Found],
 ) -> list[dict[str, Any]]:
@@ -38,6 +40,7 @@ def exceptions(
         *_colours(facts, verdicts),
         *_gates(gated),
         *_delivery(facts, today),
+        *_pace(facts, expected),
         *_service(facts, tickets),
         *_data(facts, today, value, budget),
         *duties,
@@ -134,6 +137,14 @@ def _delivery(facts: Facts, today: date) -> Iterator[Found]:
         if risk.open and risk.due_on and risk.due_on < today:
             text = f"The {risk.type} {risk.title} is past its day."
             yield "overdue_risk", "medium", text, risk.due_on, f"Owner: {risk.owner or 'nobody'}."
+
+
+def _pace(facts: Facts, expected: Forecast) -> Iterator[Found]:
+    declared = facts.finish_forecast
+    if declared and expected.finish_50 and declared < expected.finish_50:
+        early = days((expected.finish_50 - declared).days)
+        text = f"The forecast finish {declared} is {early} earlier than the team's pace makes likely."
+        yield "optimistic_forecast", "low", text, None, expected.because
 
 
 def _service(facts: Facts, tickets: TicketCounts) -> Iterator[Found]:

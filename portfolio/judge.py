@@ -17,7 +17,7 @@ from config.fiscal import FiscalCalendar
 from config.judging import ActionTerms, EarnedValueTerms, ServiceTerms
 from config.presets import GatePack, StatusRules, load_pack, load_rules
 from config.settings import Portfolio
-from portfolio import budget, document, duties, earned_value, earning, findings, gates, tickets
+from portfolio import budget, document, duties, earned_value, earning, findings, forecast, gates, tickets
 from portfolio.dimensions import (
     cost_ratio,
     cost_verdict,
@@ -128,6 +128,7 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
     )
     finish = None if stale_reason(facts, "project") else finish_expected(facts)
     late = (finish - facts.finish_baseline).days if finish and facts.finish_baseline else None
+    expected = forecast_of(facts, plan, value, today)
     metrics = _metrics(facts, cost.budget, value, complete)
     due = duties.duties(facts, policy.rules, cost.budget)
     gated = gates.judge_gates(facts, policy.pack, metrics, today)
@@ -143,6 +144,7 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         value=value,
         gated=gated,
         tailored=gates.tailoring(facts, policy.pack),
+        expected=expected,
         tickets=counts,
         clocked=clocked,
         duties=duties.shown(facts, due, verdicts, policy.timezone),
@@ -173,6 +175,7 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         gated=gated,
         tickets=counts,
         value=value,
+        expected=expected,
         budget=cost.budget,
         duties=duties.exceptions(
             facts, due, verdicts, today=today, zone=policy.timezone, terms=policy.actions
@@ -275,6 +278,23 @@ def value_of(
         method=done.method,
         earned_by=done.because,
     )
+
+
+def forecast_of(
+    facts: Facts, plan: earned_value.Baseline | None, value: earned_value.EarnedValue, today: date
+) -> forecast.Forecast:
+    """When the project will finish by its own pace; an ended one is not forecast."""
+    if facts.finish_actual or facts.state in ENDED:
+        ended = "The project has ended."
+        return forecast.Forecast(because=ended, because_spi_t=ended)
+    day, told = forecast.by_spi_t(plan, value.ieac_t, value.spi_t)
+    if facts.work is None or (reason := stale_reason(facts, "work_item")):
+        because = "No work items are linked." if facts.work is None else reason or ""
+        return forecast.Forecast(because=because, finish_spi_t=day, because_spi_t=told)
+    remaining = facts.work.todo + facts.work.in_progress
+    weeks = forecast.history(facts.work.weekly_done, facts.start_actual, today)
+    half, most, because = forecast.by_throughput(remaining, weeks, today)
+    return forecast.Forecast(remaining, weeks, half, most, because, day, told)
 
 
 def _clock(facts: Facts, today: date) -> date:

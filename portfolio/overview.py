@@ -14,7 +14,7 @@ from typing import Any
 from portfolio.capacity import capacity
 from portfolio.compliance import compliance
 from portfolio.desk import tickets
-from portfolio.shown import amount, number
+from portfolio.shown import amount, days, number
 
 Project = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def judge_portfolio(
         "tickets": tickets(projects, today),
         "capacity": capacity(allocations),
         "compliance": compliance(projects),
-        "roadmap": [_road(project) for project in sorted(projects, key=_by_priority)],
+        "roadmap": roadmap(projects),
     }
 
 
@@ -165,7 +165,65 @@ def _by_priority(project: Project) -> tuple[str, bool, str, str, str]:
     return (project["department"] or "~", priority is None, priority or "", start, project["key"])
 
 
-def _road(project: Project) -> dict[str, Any]:
+def roadmap(projects: Sequence[Project]) -> list[dict[str, Any]]:
+    """A row per project by department and priority, with the projects that it waits for."""
+    finishes = {each["key"]: _finish(each) for each in projects}
+    return [_road(each, finishes) for each in sorted(projects, key=_by_priority)]
+
+
+def waiting(project: Project, finishes: Mapping[str, str | None]) -> list[dict[str, Any]]:
+    """The projects that this one depends on: `{project, finish, late_days}`.
+
+    `late_days` is how much later the other one finishes than this one means to; 0 where it is not later, None where a finish is
+    unknown. `finishes` are the finishes by project key; a project that is not there has none.
+    """
+    own = _finish(project)
+    return [
+        {"project": key, "finish": finishes.get(key), "late_days": _days_after(finishes.get(key), own)}
+        for key in project.get("depends_on") or ()
+    ]
+
+
+def waiting_exceptions(projects: Sequence[Project]) -> list[dict[str, Any]]:
+    """An exception for every project that waits for one that ends later than it means to, or that does not exist."""
+    finishes = {each["key"]: _finish(each) for each in projects}
+    found = []
+    for project in projects:
+        for row in waiting(project, finishes) if project["state"] not in ENDED else ():
+            if row["project"] not in finishes:
+                text = f"It depends on {row['project']}, and there is no such project."
+            elif row["late_days"]:
+                text = f"It depends on {row['project']}, which ends {days(row['late_days'])} later than it."
+            else:
+                continue
+            theirs, ours = row["finish"] or "an unknown day", _finish(project) or "an unknown day"
+            because = f"{row['project']} is expected to end on {theirs}, this one on {ours}."
+            found.append(
+                {
+                    "project": project["key"],
+                    "kind": "dependency",
+                    "severity": "medium",
+                    "text": text,
+                    "since": None,
+                    "because": because,
+                }
+            )
+    return found
+
+
+def _finish(project: Project) -> str | None:
+    schedule = project["schedule"]
+    found: str | None = schedule["finish_actual"] or schedule["finish_forecast"] or schedule["finish_planned"]
+    return found
+
+
+def _days_after(other: str | None, own: str | None) -> int | None:
+    if other is None or own is None:
+        return None
+    return max(0, (date.fromisoformat(other) - date.fromisoformat(own)).days)
+
+
+def _road(project: Project, finishes: Mapping[str, str | None]) -> dict[str, Any]:
     schedule = project["schedule"]
     return {
         "project": project["key"],
@@ -177,6 +235,7 @@ def _road(project: Project) -> dict[str, Any]:
         "finish": schedule["finish_forecast"] or schedule["finish_planned"],
         "baseline_finish": schedule["finish_baseline"],
         "percent_complete": schedule["percent_complete"],
+        "depends_on": waiting(project, finishes),
         "milestones": [
             {
                 "name": each["name"],

@@ -51,6 +51,7 @@ EMPTY_PROJECT: dict[str, Any] = {
     ),
     "cost": dict.fromkeys(("fiscal_year", *MONEY, "variance_share")),
     "earned_value": {},
+    "forecast": {},
     "gate": dict.fromkeys(("current", "name", "status", "due_on", "next")),
     "work": dict.fromkeys(("todo", "in_progress", "done", "cancelled", "blocked", "overdue")),
     **{
@@ -66,6 +67,7 @@ EMPTY_PROJECT: dict[str, Any] = {
             "obligations",
             "actions",
             "changes",
+            "depends_on",
             "trend",
             "links",
         )

@@ -253,8 +253,8 @@ def _figure(project: Json, name: str, console: Console) -> None:
         if name in FIGURES
         else [
             (part, name)
-            for part in ("schedule", "cost", "earned_value", "gate", "work")
-            if name in (project[part] or {})
+            for part in ("schedule", "cost", "earned_value", "gate", "work", "forecast")
+            if name in (project.get(part) or {})
         ]
     )
     if not places:
@@ -276,7 +276,7 @@ def _figure(project: Json, name: str, console: Console) -> None:
     for other, value in project[part].items():
         if other not in (key, "reasons") and value is not None:
             console.print(_text(f"  {_label(other):22}{line(value)}"))
-    dimension = part if part in project["status"] else "cost"
+    dimension = {"forecast": "schedule"}.get(part, part if part in project["status"] else "cost")
     _sources(project["status"][dimension], console)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from textwrap import dedent, indent
 
 from sandbox.city import City, Project
+from sandbox.city.plots import DEPENDS_ON
 
 _HEAD = """\
 # Portico over the sandbox: {city} on {today}, {count} projects. Everything in it is invented.
@@ -270,6 +271,8 @@ def _projects(city: City, urls: Mapping[str, str], registers: Iterable[str]) -> 
 def _declared(project: Project, urls: Mapping[str, str]) -> str:
     defined = project.in_servicenow and "snow" in urls
     parts = [] if defined else [f"{name}: {value}" for name, value in _own(project).items()]
+    if project.key in DEPENDS_ON:
+        parts.append(f"depends_on: {json.dumps(list(DEPENDS_ON[project.key]))}")
     links = _links(project, urls)
     if links:
         parts.append(f"links: [{', '.join(links)}]")

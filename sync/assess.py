@@ -15,7 +15,7 @@ from config.settings import Settings
 from portfolio import judge
 from portfolio.capacity import capacity
 from portfolio.facts import Facts
-from portfolio.overview import DIMENSIONS
+from portfolio.overview import DIMENSIONS, waiting_exceptions
 from portfolio.store import audit, gather, links, manual, records, runs, snapshots
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
@@ -170,7 +170,7 @@ def assess(
         key: each for key, each in judged.items() if key not in before or _moved(before[key], each)
     }
     changed |= {key: None for key in before if key not in judged}
-    portfolio = portfolio_of(db, settings, names)
+    portfolio = portfolio_of(db, settings, names, [each.body for each in judged.values()])
     if (
         last is not None
         and not changed
@@ -201,14 +201,16 @@ def is_complete(stated: Sequence[Mapping[str, Any]]) -> bool:
     return all(not each["stale"] for each in stated)
 
 
-def portfolio_of(db: Connection, settings: Settings, names: links.Registry) -> dict[str, Any]:
+def portfolio_of(
+    db: Connection, settings: Settings, names: links.Registry, projects: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """What a snapshot keeps beside projects and sources: name, currency, capacity, exceptions, what is in quarantine."""
     kept: dict[str, Any] = json_like(
         {
             "name": settings.portfolio.name,
             "currency": settings.portfolio.currency,
             "capacity": capacity(gather.allocations(db)),
-            "exceptions": _unallocated(names),
+            "exceptions": [*_unallocated(names), *waiting_exceptions(projects)],
             "quarantine": quarantine(db),
         }
     )

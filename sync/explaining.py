@@ -12,7 +12,7 @@ from portfolio.store.history import history_of
 from sync.program import Refused
 from sync.wiring import declared_projects
 
-PARTS = {"schedule": "schedule", "cost": "cost", "earned_value": "cost"}
+PARTS = {"schedule": "schedule", "cost": "cost", "earned_value": "cost", "forecast": "schedule"}
 WRITTEN = {
     "schedule_variance_days": "variance_days",
     "budget_variance": "variance",

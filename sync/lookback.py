@@ -65,7 +65,7 @@ def rebuilt(
         links.link(db, names)
         gathered = facts_of(db, settings, names, moment.valid_at, expired)
         judged = judged_of(gathered, before, moment.valid_at, policy, stories_of(db))
-        kept = portfolio_of(db, settings, names)
+        kept = portfolio_of(db, settings, names, [each.body for each in judged.values()])
         actions = actions_of(db, judged)
     bodies = [each.body for each in judged.values()]
     return build(

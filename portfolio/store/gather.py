@@ -317,6 +317,7 @@ def _project_values(project: Project, approved: Any | None) -> dict[str, Any]:
         "key": project.key,
         "name": project.values.get("name") or project.key,
         "budget_codes": tuple(sorted(project.budget_codes)),
+        "depends_on": tuple(project.values.get("depends_on") or ()),
         **values,
     }
 

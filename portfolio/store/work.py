@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, or_, select
 
 from portfolio import facts
+from portfolio.forecast import WEEKS
 from portfolio.store.live import live, source_of
 from portfolio.store.tables import entity_tables
 
@@ -52,6 +53,8 @@ def work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
             done_30d=int(row.done_30d),
             oldest_overdue_on=row.oldest,
         )
+    for key, weeks in _weekly_done(db, datetime.combine(today, time(), since.tzinfo)).items():
+        found[key] = replace(found[key], weekly_done=weeks)
     for key, some in _examples(db, and_(is_open, item.c.blocked)).items():
         found[key] = replace(found[key], blocked_sources=some)
     for key, some in _examples(db, late).items():
@@ -103,6 +106,23 @@ def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
             )
         )
     return {key: tuple(some) for key, some in found.items()}
+
+
+def _weekly_done(db: Connection, until: datetime) -> dict[str, tuple[int, ...]]:
+    """Items done per week before `until`, for projects that have any."""
+    item = entity_tables["work_item"]
+    first = until - timedelta(weeks=WEEKS)
+    counted: dict[str, list[int]] = defaultdict(lambda: [0] * WEEKS)
+    for key, done_at in db.execute(
+        select(item.c.project_key, item.c.done_at).where(
+            live("work_item"),
+            item.c.status_category == "done",
+            item.c.done_at >= first,
+            item.c.done_at < until,
+        )
+    ):
+        counted[key][(done_at - first) // timedelta(weeks=1)] += 1
+    return {key: tuple(weeks) for key, weeks in counted.items()}
 
 
 def _examples(db: Connection, condition: Any) -> dict[str, tuple[facts.Source, ...]]:

@@ -105,6 +105,9 @@ NAMED = (
     Named(60, "Digital hiring", "HRD", "proposed", "servicenow"),
 )
 
+DEPENDS_ON = {"OIT-014": ("OIT-041",), "OIT-033": ("OIT-021",)}
+"""Projects that have to wait for others, as the configuration declares it; the second one waits for a late one."""
+
 
 def draw(rng: Random) -> Plot:
     """A story for a project without a fixed one."""

@@ -1,6 +1,6 @@
 """What the store tells of work: packages are the leaves of the breakdown, each item in one of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -46,3 +46,23 @@ def test_parents_and_cancelled_items_are_no_packages(store_url: str) -> None:
 def test_an_empty_store_has_no_packages(store_url: str) -> None:
     with open_store(store_url) as opened, opened.reading() as db:
         assert work.packages(db) == {}
+
+
+def test_items_done_are_counted_by_the_week_before_today(store_url: str) -> None:
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    done = [
+        midnight,
+        midnight - timedelta(seconds=1),
+        midnight - timedelta(days=7),
+        midnight - timedelta(days=7, seconds=1),
+        midnight - timedelta(weeks=12),
+        midnight - timedelta(weeks=12, seconds=1),
+    ]
+    rows = [item(number, "done", done_at=at) for number, at in enumerate(done)]
+    rows.append(item(9, "in_progress", done_at=midnight - timedelta(days=1)))
+    with open_store(store_url) as store, store.transaction() as db:
+        entities.write(db, "work_item", rows, at=NOW, run_id="r")
+        db.execute(update(entity_tables["work_item"]).values(project_key="P"))
+        found = work.work(db, midnight.date(), midnight - timedelta(days=30))
+
+    assert found["P"].weekly_done == (1, *[0] * 9, 1, 2)
