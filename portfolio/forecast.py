@@ -21,6 +21,8 @@ FEWEST_DONE = 5
 FARTHEST = 520
 """Weeks; what takes longer is not forecast."""
 _CHANCES = (0.5, 0.85)
+_NOISE = 1e-9
+"""What rounding may take from a chance: exactly a half counts as a half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _weeks(remaining: int, weekly_done: Sequence[int]) -> tuple[int, int] | None
 
     `left[n]` is the chance that n items are left; each week moves it by every throughput seen, as often as it was seen.
     """
-    seen = [(count, times / len(weekly_done)) for count, times in Counter(weekly_done).items()]
+    seen = [(count, times / len(weekly_done)) for count, times in sorted(Counter(weekly_done).items())]
     left = [0.0] * remaining + [1.0]
     found: list[int] = []
     for week in range(1, FARTHEST + 1):
@@ -75,7 +77,7 @@ def _weeks(remaining: int, weekly_done: Sequence[int]) -> tuple[int, int] | None
             for items in range(count + 1, remaining + 1):
                 after[items - count] += chance * left[items]
         left = after
-        while len(found) < len(_CHANCES) and left[0] >= _CHANCES[len(found)]:
+        while len(found) < len(_CHANCES) and left[0] >= _CHANCES[len(found)] - _NOISE:
             found.append(week)
         if len(found) == len(_CHANCES):
             return found[0], found[1]
