@@ -32,7 +32,7 @@ from connectors.base import (
     Stream,
     Target,
 )
-from connectors.errors import OutcomeUnknown, ReadOnly, SkipRecord, StopConnection
+from connectors.errors import ContractBroken, OutcomeUnknown, ReadOnly, SkipRecord, StopConnection
 from connectors.http import Http
 from connectors.planner_fields import (
     CATEGORIES,
@@ -138,11 +138,7 @@ class Planner:
 
     def check(self) -> Identity:
         """Proves that Graph answers and every declared plan can be seen; one that cannot is a finding."""
-        answer = self._http.request(
-            "GET", "/organization", params={"$select": "id,displayName"}, ok=(OK, FORBIDDEN, NOT_FOUND)
-        )
-        listed = answer.json.get("value", []) if answer.status == OK and isinstance(answer.json, dict) else []
-        tenant = str(listed[0].get("id") or "") if listed else ""
+        tenant, server_time = self._organization()
         findings = [_finding(each) for each in self._reach()[1]]
         if tenant and _GUID.fullmatch(self._tenant) and tenant != self._tenant.lower():
             text = f"the token belongs to tenant {tenant}, the configuration names {self._tenant}"
@@ -151,7 +147,7 @@ class Planner:
             account=self._account or "application",
             tenant=self._tenant or tenant or self._http.base_url,
             product="Microsoft 365 Planner",
-            server_time=_server_time(answer.headers),
+            server_time=server_time,
             findings=findings,
         )
 
@@ -188,7 +184,7 @@ class Planner:
         ids: set[str] = set()
         for board in boards:
             if board:
-                referring = [each for each, task in board.tasks.items() if task.get("referenceCount")]
+                referring = [each for each, task in board.tasks.items() if task.get("referenceCount", 1)]
                 ours = {each for each, details in self._details(referring) if marked_for(details)}
                 ids |= board.tasks.keys() - ours
         return Census(ids=frozenset(ids))
@@ -221,6 +217,17 @@ class Planner:
             except (SkipRecord, OutcomeUnknown) as error:
                 outcome = Outcome(patch, error=error)
             yield outcome
+
+    def _organization(self) -> tuple[str, datetime | None]:
+        """The tenant's id and the service's clock, as far as Graph tells them."""
+        try:
+            answer = self._http.request(
+                "GET", "/organization", params={"$select": "id,displayName"}, ok=(OK, FORBIDDEN, NOT_FOUND)
+            )
+        except ContractBroken:
+            return "", None
+        listed = answer.json.get("value", []) if answer.status == OK and isinstance(answer.json, dict) else []
+        return str(listed[0].get("id") or "") if listed else "", _server_time(answer.headers)
 
     def _reach(self) -> tuple[list[Plan], list[Unreachable]]:
         if not self._scopes:
@@ -286,12 +293,12 @@ class Planner:
 
     def _board(self, plan: Plan) -> _Board | None:
         base = f"/planner/plans/{quote(plan.id)}"
-        buckets = self._graph.listing(f"{base}/buckets")
         tasks = self._graph.listing(f"{base}/tasks")
-        if buckets is None or tasks is None:
+        buckets = self._graph.names(f"{base}/buckets")
+        if tasks is None:
             return None
-        names = {str(each["id"]): str(each.get("name") or "") for each in buckets.items}
-        whole = buckets.whole and tasks.whole
+        names = {str(each["id"]): str(each.get("name") or "") for each in (buckets.items if buckets else ())}
+        whole = tasks.whole and (buckets is None or buckets.whole)
         return _Board(plan, {str(each["id"]): each for each in tasks.items}, names, whole)
 
     def _due(self, board: _Board, known: Mapping[str, str], turns: dict[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from connectors.errors import ContractBroken, CredentialsRefused, RateLimited
+from connectors.errors import ContractBroken, CredentialsRefused, NotFound, RateLimited
 from connectors.http import Answer, Http
 
 Json = dict[str, Any]
@@ -18,6 +18,8 @@ OK, CREATED, NO_CONTENT, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, BUSY = 200, 201, 20
 _LONGEST_WAIT = 60.0
 _MOST_PAGES = 10_000
 _PLAN_ID = re.compile(r"[A-Za-z0-9_-]{28}")
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+"""What may be an id where it is no title; Microsoft's have 28 letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,13 @@ class Graph:
             links.add(link)
             answer = self.http.request("GET", link)
 
+    def names(self, path: str) -> Listing | None:
+        """A list that only names things: None where this service does not have it."""
+        try:
+            return self.listing(path)
+        except ContractBroken:
+            return None
+
     def many(self, paths: Sequence[str]) -> Iterator[tuple[str, Json | None]]:
         """Reads many objects in batches; each with its path, in any order, as `get` gives them.
 
@@ -103,7 +112,12 @@ class Graph:
             yield paths[0], self.get(paths[0])
             return
         requests = [{"id": str(n), "method": "GET", "url": path} for n, path in enumerate(paths)]
-        answer = self.http.request("POST", "/$batch", json={"requests": requests}, idempotent=True)
+        try:
+            answer = self.http.request("POST", "/$batch", json={"requests": requests}, idempotent=True)
+        except (NotFound, ContractBroken):
+            for path in paths:
+                yield path, self.get(path)
+            return
         parts = {str(part["id"]): part for part in _object(answer.json, "/$batch").get("responses", ())}
         again: list[str] = []
         wait = 0.0
@@ -145,11 +159,18 @@ class Graph:
             plan = self.plan(name)
             if plan:
                 return [plan], []
-        found = [each for each in self._all_plans() if str(each.get("title", "")).strip() == name]
+        try:
+            every = self._all_plans()
+        except ContractBroken:
+            plan = self.plan(name) if _ID.fullmatch(name) else None
+            if plan is None:
+                raise
+            return [plan], []
+        found = [each for each in every if str(each.get("title", "")).strip() == name]
         if len(found) > 1:
             ids = ", ".join(str(each["id"]) for each in found)
             return [], [Unreachable(scope, f"{len(found)} plans have this title: name one of the ids {ids}")]
-        plan = self.plan(str(found[0]["id"])) if found else None
+        plan = self.plan(str(found[0]["id"]) if found else name) if found or _ID.fullmatch(name) else None
         if plan:
             return [plan], []
         return [], [Unreachable(scope, _HIDDEN)]

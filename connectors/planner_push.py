@@ -189,7 +189,7 @@ class TaskWriter:
         }
         titles = {dict(each.key).get("title") for each in targets}
         asked = [
-            each for each, task in tasks.items() if task.get("referenceCount") or _half_made(task, titles)
+            each for each, task in tasks.items() if task.get("referenceCount") or task.get("title") in titles
         ]
         read = dict(self._graph.many([_details(each) for each in asked]))
         held = [Held(tasks[each], details) for each in asked if (details := read[_details(each)])]
@@ -217,7 +217,7 @@ class TaskWriter:
         plan = self._plan(key["plan"])
         if plan is None:
             raise NotFound(f"plan {key['plan']!r} is not reachable for this account", fix=_RIGHTS)
-        buckets = self._graph.listing(f"/planner/plans/{quote(plan.id)}/buckets")
+        buckets = self._graph.names(f"/planner/plans/{quote(plan.id)}/buckets")
         first = {"bucketId": buckets.items[0]["id"]} if buckets and buckets.items else {}
         body = {"planId": plan.id, "title": key["title"], "orderHint": FIRST, **first}
         task = _accepted(self._graph.write("POST", "/planner/tasks", body), key["title"])
@@ -273,7 +273,7 @@ class TaskWriter:
         return Held(task, details)
 
     def _patched(self, path: str, body: Json, record: Json) -> Json:
-        answer = self._graph.write("PATCH", path, body, str(record.get("@odata.etag")))
+        answer = self._graph.write("PATCH", path, body, record.get("@odata.etag"))
         if answer.status != NO_CONTENT:
             return _accepted(answer, path)
         fresh = self._graph.get(path)

@@ -14,7 +14,7 @@ from portfolio.store.links import Project
 from portfolio.store.snapshots import Judged
 from portfolio.store.types import instant_text
 from sync.plan import Refusal, Wish
-from sync.wiring import carrier_kinds
+from sync.wiring import RECORD_LINKS, carrier_kinds
 
 COMPANIONS = frozenset({"computed_at", "snapshot_id", "explanation"})
 """Written together with another changed figure, never alone."""
@@ -100,15 +100,20 @@ def _links_of(settings: Settings, key: str, name: str) -> Iterator[Any]:
             yield from (link for link in project.links if link.connection == name)
 
 
+def _named_records(settings: Settings, name: str, key: str) -> list[str]:
+    """The records that a project's links name to carry its fields."""
+    named = [
+        link.write_to or (link.value if link.what in RECORD_LINKS else None)
+        for link in _links_of(settings, key, name)
+    ]
+    return list(dict.fromkeys(each for each in named if each))
+
+
 def _record_targets(
     settings: Settings, name: str, project: Project, carriers: Mapping[str, list[str]]
 ) -> list[str]:
     """Records of Jira and ServiceNow that carry a project's fields: named by links, found by `to`, or defining it."""
-    named = [
-        link.write_to or (link.value if link.what in {"issue", "record", "task"} else None)
-        for link in _links_of(settings, project.key, name)
-    ]
-    found = [each for each in named if each]
+    found = _named_records(settings, name, project.key)
     row = project.defined_by
     if not found and row is not None and row["connection"] == name:
         found = [row["external_id"]]
@@ -133,6 +138,9 @@ def project_targets(
             for each in _record_targets(settings, name, project, carriers)
         ]
     if connection.tool == "planner":
+        named = _named_records(settings, name, project.key)
+        if named:
+            return [(Target("task", each), each) for each in named]
         title = write.to_of(block) or STATUS_TITLE
         plans = [link.value for link in _links_of(settings, project.key, name) if link.what == "plan"]
         return [
@@ -144,8 +152,23 @@ def project_targets(
         ]
     if connection.tool == "files":
         return [(Target("project", key=(("key", project.key),)), project.key)]
-    column = next(iter(write.key_of(block).values()), "key")
-    return [(Target(write.to_of(block) or "", key=((column, project.key),)), project.key)]
+    return _keyed_targets(settings, name, project, block)
+
+
+def _keyed_targets(
+    settings: Settings, name: str, project: Project, block: WriteBlock
+) -> list[tuple[Target, str]]:
+    """Records of an object, entity set or table: those that links name, else those of the budget codes or the project's key."""
+    connection = settings.connections[name]
+    to, keys = connection.write.to_of(block) or "", connection.write.key_of(block)
+    named = _named_records(settings, name, project.key)
+    if named and connection.tool in {"salesforce", "odata"}:
+        return [(Target(to, each), each) for each in named]
+    values = named or [project.key]
+    if "budget_code" in keys:
+        values = sorted(code for code, share in project.budget_codes.items() if share == 1)
+    column = keys.get("budget_code") or next(iter(keys.values()), "key")
+    return [(Target(to, key=((column, value),)), value) for value in values]
 
 
 def of_projects(

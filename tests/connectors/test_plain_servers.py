@@ -1,5 +1,6 @@
 """Servers that say no more than they must: without any endpoint, header or field that a connector could do without."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import flask
 import pytest
 
-from connectors.auth import basic
+from connectors.auth import basic, bearer
 from connectors.base import Patch, Stream, Target
 from connectors.http import Http
 from connectors.jira import Jira
+from connectors.planner import Planner
 from sandbox.server import serve
 
 ISSUES: dict[str, dict[str, Any]] = {
@@ -90,3 +92,74 @@ def test_a_plain_jira_cloud_is_read_described_and_written(jira: Jira) -> None:
     )
     assert outcome.shown is not None
     assert outcome.shown.values["customfield_1"] == "G2"
+
+
+def plain_graph() -> flask.Flask:
+    """Graph with one plan of two tasks: no batches, no groups, no buckets, no counts of references."""
+    app = flask.Flask("plain-graph")
+    marks = itertools.count(1)
+    tasks: dict[str, dict[str, Any]] = {}
+    details: dict[str, dict[str, Any]] = {}
+
+    def add(title: str) -> dict[str, Any]:
+        id_ = f"task{len(tasks)}"
+        tasks[id_] = {"id": id_, "planId": "plan1", "title": title, "percentComplete": 0}
+        details[id_] = {"id": id_, "description": "", "references": {}}
+        for each in (tasks[id_], details[id_]):
+            each["@odata.etag"] = f'W/"{next(marks)}"'
+        return tasks[id_]
+
+    add("Do it")
+    add("Do more")
+
+    @app.get("/planner/plans/plan1")
+    def plan() -> Any:
+        return {"id": "plan1", "title": "Rollout"}
+
+    @app.get("/planner/plans/plan1/details")
+    def labels() -> Any:
+        return {"id": "plan1"}
+
+    @app.get("/planner/plans/plan1/tasks")
+    def listed() -> Any:
+        return {"value": list(tasks.values())}
+
+    @app.post("/planner/tasks")
+    def create() -> Any:
+        return add(flask.request.get_json()["title"]), 201
+
+    @app.route("/planner/tasks/<id_>", methods=["GET", "PATCH"], defaults={"part": tasks})
+    @app.route("/planner/tasks/<id_>/details", methods=["GET", "PATCH"], defaults={"part": details})
+    def one(id_: str, part: dict[str, dict[str, Any]]) -> Any:
+        if flask.request.method == "GET":
+            return part[id_]
+        if flask.request.headers.get("If-Match") != part[id_]["@odata.etag"]:
+            return {"error": {"code": "Conflict"}}, 412
+        part[id_] |= {**flask.request.get_json(), "@odata.etag": f'W/"{next(marks)}"'}
+        return "", 204
+
+    return app
+
+
+@pytest.fixture
+def planner() -> Iterator[Planner]:
+    server = serve(plain_graph())
+    try:
+        http = Http(server.url, auth=bearer("token"), secrets=(), requests_per_second=1000)
+        yield Planner("planner", http, read_only=False, plans=("plan1",))
+    finally:
+        server.stop()
+
+
+def test_a_plain_graph_is_read_and_written_once(planner: Planner) -> None:
+    assert not planner.check().findings
+    pages = list(planner.pull(Stream("task", "plan1"), None))
+    assert [each.key for page in pages for each in page.records] == ["Do it", "Do more"]
+    assert (pages[-1].last, pages[-1].complete) == (True, True)
+    key = (("plan", "plan1"), ("title", "Portico status"), ("marker", "P1"))
+    target = Target("status_task", key=key, fields=("details.description",))
+    (outcome,) = planner.push([Patch(target, {"details.description": "All is well"})])
+    assert outcome.error is None
+    (shown,) = planner.look([target])
+    assert shown.values == {"details.description": "All is well"}
+    assert len(planner.census(Stream("task", "plan1")).ids or ()) == 2

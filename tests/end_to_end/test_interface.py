@@ -1,7 +1,9 @@
 """The public surface, statement by statement: what users, scripts and other programs may rely on, on files and databases."""
 
+import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,25 @@ def test_export_holds_projects_that_are_gone(desk: Desk) -> None:
         "P2": True,
         "P3": False,
     }
+
+
+def test_a_link_names_the_record_that_carries_a_projects_fields(desk: Desk) -> None:
+    desk.configure(
+        """connections:
+  erp:
+    tool: sql
+    url: sqlite:///erp.db
+    write:
+      to: status
+      key: {budget_code: code}
+      project: {rag_overall: rag}
+projects:
+  list:
+    - {key: P1, start_baseline: 2026-07-01, finish_baseline: 2027-06-30, finish_forecast: 2028-06-30,
+       links: [{connection: erp, budget_code: "1402"}]}
+"""
+    )
+    with contextlib.closing(sqlite3.connect(desk.folder / "erp.db")) as db:
+        db.execute("CREATE TABLE anything (id INTEGER)")
+        assert desk.run("sync").code == 0
+        assert db.execute("SELECT code, rag FROM status").fetchall() == [("1402", "red")]
