@@ -25,6 +25,17 @@ class ActionTerms(Part):
     )
 
 
+class ComplianceTerms(Part):
+    """What governance asks of every running project."""
+
+    report_every: Duration = Field(
+        default="31d", validate_default=True, description="a status report no older than this"
+    )
+    approval_valid_for: Duration | None = Field(
+        default=None, description="how long an approved deliverable counts; without it for ever"
+    )
+
+
 class EarnedValueTerms(Part):
     """How work earns value.
 

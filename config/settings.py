@@ -20,7 +20,7 @@ from pydantic import (
 from config import phrases
 from config.connections import Connection, SafetyOverride
 from config.fiscal import FiscalCalendar
-from config.judging import ActionTerms, EarnedValueTerms, Method, ServiceTerms
+from config.judging import ActionTerms, ComplianceTerms, EarnedValueTerms, Method, ServiceTerms
 from config.names import packaged
 from config.parts import (
     QUOTE,
@@ -92,6 +92,7 @@ class Portfolio(Part):
     )
     actions: ActionTerms = Field(default_factory=ActionTerms)
     service: ServiceTerms = Field(default_factory=ServiceTerms)
+    compliance: ComplianceTerms = Field(default_factory=ComplianceTerms)
 
     @property
     def zone(self) -> ZoneInfo:

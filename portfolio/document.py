@@ -15,6 +15,7 @@ from portfolio.earned_value import EarnedValue
 from portfolio.facts import Condition, Facts, Money, Source, Ticket
 from portfolio.forecast import Forecast
 from portfolio.gates import GateResult, Tailored
+from portfolio.register import Entry
 from portfolio.shown import amount, day, instant, number
 from portfolio.status import Input, Verdict
 from portfolio.tickets import TicketClock, TicketCounts, age, is_open
@@ -37,8 +38,8 @@ _VALUES = (
 )
 _INDICES = ("cpi", "spi", "tcpi", "tcpi_eac", "earned_schedule", "sv_t", "spi_t", "ieac_t")
 
-LISTS = ("actions", "obligations")
-"""Lists of the project's object that can be explained: each row says its own because."""
+LISTS = ("actions", "compliance", "obligations", "register", "tickets")
+"""Parts of the project's object that can be explained as they are: they say their own because."""
 
 
 def cents(value: Decimal | None) -> Decimal | None:
@@ -63,13 +64,13 @@ def project(
     tickets: TicketCounts,
     clocked: Sequence[tuple[Ticket, TicketClock]],
     duties: Mapping[str, Any],
-    report_every_days: int,
-    today: date,
+    register: Sequence[Entry],
+    kept: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One project's object.
 
     Beyond the interface it carries what reports show: lists of gates, milestones, lines, records. `duties` are
-    its `obligations` and `actions`.
+    its `obligations` and `actions`, `kept` its compliance.
     """
     here, after = stage.current(gated), stage.following(gated)
     return {
@@ -150,7 +151,8 @@ def project(
         **_records(facts),
         "budget_lines": [_line(line) for line in facts.money],
         **duties,
-        "compliance": _compliance(facts, gated, report_every_days, today),
+        "register": [_entry(each) for each in register],
+        "compliance": kept,
         "status_report": _report(facts),
         "links": [_source(each) for each in facts.links],
         "narrative": facts.report.text if facts.report else None,
@@ -324,12 +326,15 @@ def _report(facts: Facts) -> dict[str, Any] | None:
     return {"reported_on": day(report.reported_on), **words}
 
 
-def _compliance(
-    facts: Facts, gated: Sequence[GateResult], report_every_days: int, today: date
-) -> dict[str, bool]:
-    reported = facts.report.reported_on if facts.report else None
+def _entry(entry: Entry) -> dict[str, Any]:
     return {
-        "report_on_time": reported is not None and (today - reported).days <= report_every_days,
-        "data_fresh": not facts.stale,
-        "gates_kept": not stage.skipped(gated) and all(each.status != "overdue" for each in gated),
+        "gate": entry.gate,
+        "type": entry.type,
+        "text": entry.text,
+        "state": entry.state,
+        "standing": entry.standing,
+        "due_on": day(entry.due_on),
+        "approved_by": entry.approved_by,
+        "approved_on": day(entry.approved_on),
+        "source": _source(entry.source) if entry.source else None,
     }

@@ -78,6 +78,11 @@ def judge_gates(
     ]
 
 
+def asked_of(gate: Gate, facts: Facts) -> list[Criterion]:
+    """The criteria of a gate that this project's tier is asked."""
+    return [criterion for criterion in gate.criteria if _applies(criterion.tiers, facts.tier)]
+
+
 def tailoring(facts: Facts, pack: GatePack) -> list[Tailored]:
     """What is not asked of this project because of its tier. A project without a tier is asked everything."""
     left_out = []
@@ -141,8 +146,7 @@ def _named_after(milestone: Milestone, gate: Gate) -> bool:
 def _gate(
     gate: Gate, position: int, facts: Facts, metrics: Mapping[str, Decimal | None], today: date
 ) -> GateResult:
-    asked = [criterion for criterion in gate.criteria if _applies(criterion.tiers, facts.tier)]
-    results = tuple(_check(criterion, facts, metrics) for criterion in asked)
+    results = tuple(_check(criterion, facts, metrics) for criterion in asked_of(gate, facts))
     unmet = tuple(result.criterion for result in results if not result.met)
     due = due_on(gate, facts)
     decision = _newest(facts.decisions, gate.key)
@@ -224,7 +228,7 @@ def _check(criterion: Criterion, facts: Facts, metrics: Mapping[str, Decimal | N
 
 
 def _deliverable(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
-    found = _of_type(facts, criterion.type)
+    found = of_type(facts, criterion.type)
     if not found:
         return False, f"There is no {_words(criterion.type)}."
     good = next((each for each in found if each.state in criterion.states), None)
@@ -234,7 +238,7 @@ def _deliverable(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
 
 
 def _approval(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
-    found = _of_type(facts, criterion.type)
+    found = of_type(facts, criterion.type)
     if not found:
         return False, f"There is no {_words(criterion.type)}."
     good = next((each for each in found if each.state == "approved" and each.approved_by), None)
@@ -289,7 +293,8 @@ def _attestation(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
     return True, f"{found[0].source.external_key} records the decision {criterion.decision}."
 
 
-def _of_type(facts: Facts, type_: str | None) -> list[Deliverable]:
+def of_type(facts: Facts, type_: str | None) -> list[Deliverable]:
+    """The project's deliverables of a type; case, spaces, hyphens and underscores do not matter."""
     wanted = _words(type_)
     return [each for each in facts.deliverables if _words(each.type) == wanted]
 

@@ -14,10 +14,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.fiscal import FiscalCalendar
-from config.judging import ActionTerms, EarnedValueTerms, ServiceTerms
+from config.judging import ActionTerms, ComplianceTerms, EarnedValueTerms, ServiceTerms
 from config.presets import GatePack, StatusRules, load_pack, load_rules
 from config.settings import Portfolio
-from portfolio import budget, document, duties, earned_value, earning, findings, forecast, gates, tickets
+from portfolio import (
+    budget,
+    compliance,
+    document,
+    duties,
+    earned_value,
+    earning,
+    findings,
+    forecast,
+    gates,
+    register,
+    tickets,
+)
 from portfolio.dimensions import (
     cost_ratio,
     cost_verdict,
@@ -48,7 +60,7 @@ class Policy:
     earned_value: EarnedValueTerms = field(default_factory=EarnedValueTerms)
     actions: ActionTerms = field(default_factory=ActionTerms)
     service: ServiceTerms = field(default_factory=ServiceTerms)
-    report_every_days: int = 31
+    compliance: ComplianceTerms = field(default_factory=ComplianceTerms)
 
     @classmethod
     def of(cls, portfolio: Portfolio, ledgers: budget.LedgerTerms | None = None) -> "Policy":
@@ -64,6 +76,7 @@ class Policy:
             earned_value=portfolio.earned_value,
             actions=portfolio.actions,
             service=portfolio.service,
+            compliance=portfolio.compliance,
         )
 
     @property
@@ -71,10 +84,17 @@ class Policy:
         """A text that changes with anything that could change a judgement."""
         terms = (sorted(self.ledgers.amounts.items()), sorted(self.ledgers.project_basis))
         calendar = (self.calendar.start_month, self.calendar.start_day, self.calendar.label)
-        rest = [str(self.timezone), self.currency, calendar, terms, self.report_every_days]
+        rest = [str(self.timezone), self.currency, calendar, terms]
         models = [
             each.model_dump(mode="json")
-            for each in (self.rules, self.pack, self.earned_value, self.actions, self.service)
+            for each in (
+                self.rules,
+                self.pack,
+                self.earned_value,
+                self.actions,
+                self.service,
+                self.compliance,
+            )
         ]
         return json.dumps([*models, rest])
 
@@ -132,6 +152,14 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
     metrics = _metrics(facts, cost.budget, value, complete)
     due = duties.duties(facts, policy.rules, cost.budget)
     gated = gates.judge_gates(facts, policy.pack, metrics, today)
+    papers = register.register(
+        facts,
+        policy.pack,
+        gated,
+        today=today,
+        zone=policy.timezone,
+        valid_for=policy.compliance.approval_valid_for,
+    )
     body = document.project(
         facts,
         now=now,
@@ -148,8 +176,8 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         tickets=counts,
         clocked=clocked,
         duties=duties.shown(facts, due, verdicts, policy.timezone),
-        report_every_days=policy.report_every_days,
-        today=today,
+        register=papers,
+        kept=compliance.shown(compliance.answers(facts, gated, papers, policy.compliance, today)),
     )
     here = gates.current(gated)
     figures: dict[str, Any] = {

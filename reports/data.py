@@ -68,6 +68,7 @@ EMPTY_PROJECT: dict[str, Any] = {
             "actions",
             "changes",
             "depends_on",
+            "register",
             "trend",
             "links",
         )

@@ -242,10 +242,11 @@ FIGURES = {
 
 def _figure(project: Json, name: str, console: Console) -> None:
     if name in LISTS:
-        for each in project[name]:
+        rows = project[name] if isinstance(project[name], list) else [project[name]]
+        for each in rows:
             told = [f"{_label(key)}: {line(value)}" for key, value in each.items() if value is not None]
             console.print(_text("  " + "; ".join(told)), soft_wrap=True)
-        if not project[name]:
+        if not rows:
             console.print(_text(f"  no {name}"))
         return
     places = (

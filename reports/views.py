@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
+from portfolio.compliance import RULES
 from reports import rollup
 from reports.data import EMPTY_PROJECT, Document
 
@@ -86,7 +87,7 @@ def _public(project: Mapping[str, Any]) -> dict[str, Any]:
         },
         "schedule": project["schedule"],
         "gate": project["gate"],
-        "compliance": project["compliance"],
+        "compliance": {name: project["compliance"].get(name) for name in (*RULES, "score")},
         "gates": [{key: gate.get(key) for key in _PUBLIC_GATE} for gate in project["gates"]],
         "milestones": project["milestones"],
         "trend": [{key: point.get(key) for key in ("as_of", "overall")} for point in project["trend"]],
