@@ -423,8 +423,9 @@ class Run:
     def _stored(self, db: Db, name: str, target: Target) -> Shown | None:
         if target.id is None:
             return None
+        columns = (source_record.c[each] for each in ("external_id", "owned", "version", "url"))
         row = db.execute(
-            select(source_record)
+            select(*columns)
             .where(
                 source_record.c.connection == name,
                 source_record.c.kind == target.kind,

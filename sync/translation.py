@@ -127,7 +127,7 @@ def keep(
         return 0
     ids = [record.id for record in observed]
     batch = translator.translate(read.connection, observed)
-    entities.write(store_db, batch.entity, batch.rows, at=at, run_id=run_id)
+    entities.write(store_db, batch.entity, batch.rows, at=at, run_id=run_id, stored=stored)
     reach("translate.written")
     whole = {row["external_id"] for row in batch.rows}
     before = [each for each in ids if each in stored]

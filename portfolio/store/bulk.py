@@ -146,14 +146,21 @@ def _copy(db: Connection, shape: _Shape, staged: str, values: Values) -> None:
 def found(
     db: Connection, table: Table, columns: str, where: Mapping[str, Any], name: str, values: Sequence[str]
 ) -> Iterator[Any]:
-    """The rows with these texts in column `name`, as the driver gives them. `columns` is the SQL after SELECT."""
+    """The rows with these texts in column `name`, as the driver gives them. `columns` is the SQL after SELECT.
+
+    On PostgreSQL each text is looked up by itself: before a table's first ANALYZE its planner would rather read through
+    all rows of the connection.
+    """
     quote = db.dialect.identifier_preparer.quote
     place = _place(db.dialect)
     fixed = " AND ".join(f"{quote(each)} = {place}" for each in where)
+    chosen = f"SELECT {columns} FROM {quote(table.name)} WHERE {fixed} AND {quote(name)}"  # noqa: S608  our own names
     for start in range(0, len(values), CHUNK):
         some = values[start : start + CHUNK]
-        listed = ", ".join([place] * len(some))
-        yield from db.exec_driver_sql(
-            f"SELECT {columns} FROM {quote(table.name)} WHERE {fixed} AND {quote(name)} IN ({listed})",  # noqa: S608
-            (*where.values(), *some),
-        )
+        if db.dialect.name == "postgresql":
+            wanted = "SELECT found.* FROM unnest(%s::text[]) AS wanted(text)"
+            alone = f"LATERAL ({chosen} = wanted.text OFFSET 0) AS found"
+            yield from db.exec_driver_sql(f"{wanted}, {alone}", (list(some), *where.values()))
+        else:
+            listed = ", ".join([place] * len(some))
+            yield from db.exec_driver_sql(f"{chosen} IN ({listed})", (*where.values(), *some))

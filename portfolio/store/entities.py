@@ -1,6 +1,6 @@
 """Normalized rows: upserted in sets, with one history row per field that changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,11 +34,22 @@ def _before(db: Connection, entity: str, rows: Sequence[Row]) -> dict[tuple[str,
     return found
 
 
-def write(db: Connection, entity: str, rows: Sequence[Row], *, at: datetime, run_id: str) -> None:
-    """Upserts rows of one entity. Each row carries the record key; absent keys become null, links are kept."""
+def write(
+    db: Connection,
+    entity: str,
+    rows: Sequence[Row],
+    *,
+    at: datetime,
+    run_id: str,
+    stored: Container[str] | None = None,
+) -> None:
+    """Upserts rows of one entity. Each row carries the record key; absent keys become null, links are kept.
+
+    `stored` are the ids of those that may have a row already (None: all).
+    """
     if not rows:
         return
-    before = _before(db, entity, rows)
+    before = _before(db, entity, [row for row in rows if stored is None or row["external_id"] in stored])
     columns = entity_tables[entity].c.keys()
     fixed = {"first_seen_at": at, "last_seen_at": at, **{name: None for name in LINKED if name in columns}}
     full: list[Row] = []

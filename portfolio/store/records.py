@@ -155,8 +155,9 @@ def show(
     db: Connection, connection: str, record: str, values: Mapping[str, Any], version: str | None, at: datetime
 ) -> None:
     """Keeps what a tool showed after a write, unless something newer was observed since."""
+    columns = (source_record.c[name] for name in (*tables.RECORD_KEY, "owned"))
     rows = db.execute(
-        select(source_record).where(
+        select(*columns).where(
             source_record.c.connection == connection,
             (source_record.c.external_id == record) | (source_record.c.external_key == record),
             source_record.c.last_seen_at <= at,
