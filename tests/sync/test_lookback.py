@@ -196,6 +196,15 @@ def test_a_record_that_was_moved_created_or_deleted_counts_where_it_was(office: 
     assert work == [[3, None], [1, 2], [1, 2]]
 
 
+def test_a_ticket_that_came_back_later_had_not_come_back(office: Office) -> None:
+    for day, state in enumerate(("1", "6", "1")):
+        office.at(day)
+        office.put("desk", "t0", incident("P0", state))
+        office.sync()
+
+    assert [of(office.as_of(day), "P0")["ticket_counts"]["reopened"] for day in (1, 2)] == [0, 1]
+
+
 def test_what_managers_entered_counts_from_its_instant(office: Office) -> None:
     office.sync()
     office.at(1)
@@ -220,15 +229,17 @@ def test_what_managers_entered_counts_from_its_instant(office: Office) -> None:
 
 def test_a_source_not_read_since_the_day_makes_its_figures_of_the_day_unknown(office: Office) -> None:
     office.sync()
-    office.tools["snow"].failing = Unavailable("down")
-    office.at(3)
+    office.at(1)
     office.sync()
-
-    assert of(office.as_of(0), "P0")["status"]["schedule"]["value"] == "unknown"
-    assert of(office.as_of(3), "P0")["status"]["schedule"]["value"] == "unknown"
+    office.tools["snow"].failing = Unavailable("down")
+    office.at(4)
+    office.sync()
+    unread = [of(office.as_of(day), "P0")["status"]["schedule"]["value"] for day in (0, 1, 4)]
     office.tools["snow"].failing = None
     office.sync()
-    assert of(office.as_of(0), "P0")["status"]["schedule"]["value"] == "green"
+
+    assert unread == ["green", "unknown", "unknown"]
+    assert of(office.as_of(1), "P0")["status"]["schedule"]["value"] == "green"
 
 
 @pytest.mark.parametrize(
@@ -257,6 +268,9 @@ def test_other_rules_add_a_judgement_and_an_old_report_stays_the_same_to_the_byt
     until = office.now + timedelta(hours=1)
     old = json.dumps(office.report(until))
     office.at(0, 15)
+    assert office.sync()["snapshot"]["id"] == json.loads(old)["snapshot"]["id"]
+    assert json.dumps(office.report(until)) == old
+    office.at(0, 16)
     rules = office.settings.portfolio.model_copy(update={"status_rules": "federal_10_30", "name": "Renamed"})
     office.settings = office.settings.model_copy(update={"portfolio": rules})
     new = office.sync()
