@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs image bench lock clean
+.PHONY: demo test soak check docs image bench lock clean
 
 demo: .venv/runtime ## the whole job against simulated tools, twice; the report lands in demo/
 	$(BIN)/portico demo --dir demo
 
 test: .venv/development ## every test that this machine can run
 	$(BIN)/pytest -q $(PYTEST_OPTIONS)
+
+soak: .venv/development ## the fault tests at length: thousands of histories, every hit of every crash point
+	PORTICO_NIGHTLY=1 $(BIN)/pytest -q tests/reliability $(PYTEST_OPTIONS)
 
 check: .venv/development ## style, types, layers
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -78,8 +79,9 @@ class Program:
         return Console(stderr=stderr, no_color=not self.color, highlight=False, soft_wrap=False)
 
     def progress(self, text: str) -> None:
-        """A line about what goes on, on stderr."""
-        click.echo(self.redact(text), err=True)
+        """A line about what goes on, on stderr. Nobody reading it stops no run: the store keeps what happened."""
+        with suppress(OSError):
+            click.echo(self.redact(text), err=True)
 
     def print_json(self, document: object) -> None:
         """One JSON document on stdout."""

@@ -1,5 +1,6 @@
 """Bad data from a working tool: F34, F38 to F44, F48 to F50, F54, F59, F68, F69. One bad record never harms another."""
 
+import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.reliability.village import Village, fill, incident, item, line, proje
 from tests.sync.test_run import body
 
 UNKNOWN_STATE = "17"
+EXAMPLES = 5000 if os.environ.get("PORTICO_NIGHTLY") else 60
 DEEP: dict[str, Any] = {}
 for _ in range(3000):
     DEEP = {"in": DEEP}
@@ -140,7 +142,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies=st.lists(st.dictionaries(NAMES, VALUES), min_size=1, max_size=4))
 def test_whatever_records_hold_no_other_record_is_harmed(
     small: Village, bodies: list[dict[str, Any]]

@@ -154,6 +154,26 @@ def test_a_write_without_an_answer_is_unknown_and_has_one_effect(wire: Wire, act
     assert all(line.split()[0] != "PATCH" for line in wire.chaos.requests[-3:])
 
 
+def test_broken_connections_give_their_sockets_back(wire: Wire) -> None:
+    wire.chaos.use(Fault("cut"))
+    client = wire.http()
+
+    def open_files() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    def broken() -> None:
+        with pytest.raises(Unavailable):
+            client.request("GET", "/api/now/table/pm_project")
+
+    broken()
+    before = open_files()
+    for _ in range(20):
+        broken()
+    client.close()
+
+    assert open_files() <= before + 8
+
+
 def test_a_write_over_a_dripping_wire_ends_at_the_deadline(wire: Wire) -> None:
     wire.chaos.use(Fault("drip", "PATCH"))
     one = wire.http()

@@ -1,5 +1,6 @@
 """The store fails: F13 to F18. The run ends with a clear text, nothing half is kept, the next run goes on."""
 
+import json
 import resource
 import shutil
 import sqlite3
@@ -113,6 +114,31 @@ def test_the_command_on_a_full_disk_says_so_without_a_traceback(tmp_path: Path) 
     assert "Traceback" not in full.stderr
     assert healed.returncode in {0, 1}
     assert "4000 records read" in healed.stderr, healed.stderr
+
+
+def test_a_run_whose_log_cannot_be_written_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/budget.csv").write_text(
+        "Budget code,Fiscal year,Actual\nC1,2027,50.00\n", encoding="utf-8"
+    )
+    config = tmp_path / "portico.yaml"
+    config.write_text(
+        "version: 1\nstore: sqlite:///portico.db\nconnections:\n  ledger: {tool: files, path: in,\n"
+        "    read: [{kind: budget_line, scope: budget.csv, key: [Budget code], full: true}]}\n",
+        encoding="utf-8",
+    )
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "sync.cli", "-c", str(config), "sync", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["outcome"] == "done"
 
 
 def test_a_busy_store_is_waited_for(town: Town) -> None:
