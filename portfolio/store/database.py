@@ -169,7 +169,7 @@ def open_store(url: str, *, keep: bool = True) -> Store:
 
 def _refuse(engine: Engine, current: str | None) -> None:
     where = engine.url.render_as_string(hide_password=True)
-    if current is not None and current not in _revisions():
+    if current is not None and current not in _revisions() and current > (newest_revision() or ""):
         raise StoreError(
             f"store {where} has schema {current}, which is newer than this program: install a newer Portico"
         )
@@ -184,12 +184,18 @@ def upgrade(engine: Engine) -> None:
 
 
 def upgrade_at(url: str) -> tuple[str | None, str | None]:
-    """Upgrades the store at `url`; returns the revisions before and after."""
+    """Upgrades the store at `url`; returns the revisions before and after. Raises StoreError."""
+    from alembic.util import CommandError  # noqa: PLC0415  (as above)
+
     engine = _engine(url)
     try:
         before = revision(engine)
         upgrade(engine)
         return before, revision(engine)
+    except (DBAPIError, CommandError) as error:
+        where = engine.url.render_as_string(hide_password=True)
+        what = words(error)[0] if isinstance(error, DBAPIError) else str(error)
+        raise StoreError(f"store {where} cannot be upgraded ({what}): restore a backup") from error
     finally:
         engine.dispose()
 

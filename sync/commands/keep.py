@@ -81,15 +81,19 @@ def show(program: Program, number: int, *, as_json: bool) -> int:
 
 @quarantine.command("retry")
 @click.argument("numbers", type=int, nargs=-1)
+@json_option
 @click.pass_obj
-def retry(program: Program, numbers: tuple[int, ...]) -> int:
+def retry(program: Program, numbers: tuple[int, ...], *, as_json: bool) -> int:
     """Translates the records of these entries (or of all) again with today's mapping."""
     from sync.translation import translate_again  # noqa: PLC0415  (start-up stays fast for --help)
 
     entries = [_entry(program, number) for number in numbers]
     with program.store() as store:
         left = translate_again(store, program.settings, entries or None, program.now())
-    click.echo(f"{left} entries are left" if left else "quarantine is empty")
+    if as_json:
+        program.print_json({"left": left})
+    else:
+        click.echo(f"{left} entries are left" if left else "quarantine is empty")
     return FINDINGS if left else DONE
 
 
@@ -142,30 +146,36 @@ def export_audit(program: Program, *, output: Any) -> int:
 
 
 @audit.command("verify")
+@json_option
 @click.pass_obj
-def verify(program: Program) -> int:
+def verify(program: Program, *, as_json: bool) -> int:
     """Proves that no entry was altered, removed or moved."""
     from portfolio.store import audit as log  # noqa: PLC0415  (start-up stays fast for --help)
 
     with program.store() as store, store.reading() as db:
         broken = log.first_broken(db)
         count = sum(1 for _ in log.entries(db))
-    if broken is not None:
+    if as_json:
+        program.print_json({"whole": broken is None, "entries": count, "broken_at": broken})
+    elif broken is not None:
         click.echo(f"the audit log is broken at entry {broken}")
-        return FINDINGS
-    click.echo(f"the audit log is whole: {count} entries")
-    return DONE
+    else:
+        click.echo(f"the audit log is whole: {count} entries")
+    return DONE if broken is None else FINDINGS
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
 @click.pass_obj
-def export(program: Program, folder: Path) -> int:
+def export(program: Program, folder: Path, *, as_json: bool) -> int:
     """Writes the whole portfolio as one JSON Lines file per entity, with a manifest of counts and hashes."""
     from sync.leaving import export_to  # noqa: PLC0415  (start-up stays fast for --help)
 
     with program.store() as store, store.reading() as db:
         manifest = export_to(db, program.settings, folder)
+    if as_json:
+        program.print_json(manifest)
     program.progress(
         f"{folder}: {sum(each['count'] for each in manifest['files'].values())} rows in {len(manifest['files'])} files"
     )

@@ -165,28 +165,33 @@ def db() -> None:
 
 
 @db.command()
+@json_option
 @click.pass_obj
-def upgrade(program: Program) -> int:
+def upgrade(program: Program, *, as_json: bool) -> int:
     """Brings the store to this program's schema. Back it up before."""
     from portfolio.store.database import upgrade_at  # noqa: PLC0415  (start-up stays fast for --help)
 
     before, after = upgrade_at(program.settings.store)
-    click.echo(f"schema {after}" if before == after else f"schema {before or 'none'} → {after}")
+    if as_json:
+        program.print_json({"before": before, "after": after})
+    else:
+        click.echo(f"schema {after}" if before == after else f"schema {before or 'none'} → {after}")
     return DONE
 
 
 @db.command()
+@json_option
 @click.pass_obj
-def check(program: Program) -> int:
+def check(program: Program, *, as_json: bool) -> int:
     """Tells whether the store has this program's schema and is whole."""
     from portfolio.store.database import faults  # noqa: PLC0415  (start-up stays fast for --help)
 
     with program.store() as store:
         found = faults(store)
-    for text in found:
-        click.echo(text)
-    if not found:
-        click.echo("the store is whole")
+    if as_json:
+        program.print_json({"whole": not found, "faults": found})
+    else:
+        click.echo("\n".join(found) or "the store is whole")
     return FINDINGS if found else DONE
 
 

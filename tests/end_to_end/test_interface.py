@@ -194,3 +194,151 @@ projects:
         db.execute("CREATE TABLE anything (id INTEGER)")
         assert desk.run("sync").code == 0
         assert db.execute("SELECT code, rag FROM status").fetchall() == [("1402", "red")]
+
+
+def test_an_older_schema_exits_2_and_names_the_upgrade(desk: Desk) -> None:
+    desk.office(project=PROJECTS)
+    desk.run("sync")
+    with contextlib.closing(sqlite3.connect(desk.folder / "portico.db")) as db:
+        db.execute("UPDATE alembic_version SET version_num = '0000'")
+        db.commit()
+    ran = desk.run("sync")
+    assert ran.code == 2
+    assert "portico db upgrade" in ran.err
+    assert desk.run("db", "upgrade").code == 2
+
+
+FAULTS = """connections:
+  jira: {tool: jira, url: "http://example.gov", auth: {type: basic, user: a, token: x}, verify: false, read: [{kind: isue}]}
+  office: {tool: files, path: in, read: [{kind: budget_line, full: yes}], write: {project: {rag: x}}}
+safety: {max_share: 2, on_drift: maybe, stale_after: soon}
+projects: {list: [{key: A, links: [{connection: elsewhere, project: X}]}]}
+"""
+
+
+def test_every_fault_of_the_configuration_is_named_and_nothing_is_touched(desk: Desk) -> None:
+    desk.configure(FAULTS)
+    ran = desk.run("sync")
+    assert ran.code == 2
+    for key in (
+        "jira.url",
+        "jira.verify",
+        "jira.read[0].kind",
+        "office.read[0].full",
+        "write.project.rag",
+        "max_share",
+        "on_drift",
+        "stale_after",
+        "links[0].connection",
+    ):
+        assert key in ran.err
+    assert not (desk.folder / "portico.db").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nonsense",
+        "plan --nope",
+        "report --format docx -o x",
+        "pull nowhere",
+        "explain NOPE",
+        "explain P1 nope",
+        "gates NOPE",
+        "gates decide P1 G99 go --by Ann",
+        "gates decide P1 G0 maybe --by Ann",
+        "override P1 cost amber --why x --until 2020-01-01 --by Ann",
+        "actions close 99 --outcome x",
+        "quarantine show 99",
+        "send nowhere",
+        "report --format json --project NOPE",
+        "serve",
+    ],
+)
+def test_what_cannot_be_done_is_refused(judged: Desk, words: str) -> None:
+    assert judged.run(*words.split()).code == 2
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk after its first sync."""
+    made = Desk(tmp_path_factory.mktemp("judged"))
+    made.office(project=PROJECTS, budget_line=BUDGET)
+    assert made.run("sync").code == 0
+    return made
+
+
+def test_files_in_any_spreadsheets_manner_are_read(desk: Desk) -> None:
+    desk.put("a.csv", 'key;name\r\nP1;"Straße; Süd"\r\n'.encode("utf-8-sig"))
+    desk.put("b.csv", "key,name\nP2,Café\n".encode("cp1252"))
+    desk.configure(OFFICE.replace("READS", "{kind: project, scope: '?.csv', key: key}"))
+    assert desk.run("sync").code == 0
+    assert {each["key"]: each["name"] for each in desk.exported("project")} == {
+        "P1": "Straße; Süd",
+        "P2": "Café",
+    }
+
+
+def test_cost_is_counted_as_the_contract_says(judged: Desk) -> None:
+    assert judged.project("P1")["cost"] == {
+        "fiscal_year": 2027,
+        "original_budget": "500000.00",
+        "revised_budget": "600000.00",
+        "pre_encumbered": "10000.00",
+        "encumbered": "50000.00",
+        "actual": "200000.00",
+        "forecast": "630000.00",
+        "available": "340000.00",
+        "variance": "-30000.00",
+        "variance_share": -0.05,
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "check",
+        "fields office",
+        "assess",
+        "plan",
+        "sync --dry-run",
+        "explain P1",
+        "history P1",
+        "gates",
+        "actions",
+        "links --suggest",
+        "quarantine list",
+        "quarantine retry",
+        "status",
+        "audit verify",
+        "db check",
+        "db upgrade",
+    ],
+)
+def test_every_command_that_prints_data_takes_json(judged: Desk, words: str) -> None:
+    ran = judged.run(*words.split(), "--json")
+    assert ran.code == 0
+    assert isinstance(ran.json, dict | list)
+
+
+def test_a_decision_with_unmet_criteria_is_recorded_and_shown_in_progress(desk: Desk) -> None:
+    desk.office(project=PROJECTS)
+    desk.run("sync")
+    assert desk.run("gates", "decide", "P1", "G0", "go", "--by", "Ann").code == 0
+    desk.run("sync")
+    assert desk.json("gates", "P1")[0]["status"] == "in_progress"
+    kinds = {each["kind"] for each in desk.run("report", "--format", "json").json["exceptions"]}
+    assert "unmet_approval" in kinds
+    desk.run(
+        "gates",
+        "decide",
+        "P1",
+        "G0",
+        "go-with-conditions",
+        "--by",
+        "Ann",
+        "--condition",
+        "Describe | 2026-12-31",
+    )
+    desk.run("sync")
+    assert desk.json("gates", "P1")[0]["status"] == "approved_with_conditions"
