@@ -151,7 +151,7 @@ class Site:
         self.counts[path] += 1
         if self.refuse_every and self.asked % self.refuse_every == 0:
             return 429, b'{"message":"slow down"}'
-        if path == "/rest/api/2/serverInfo":
+        if path.endswith("/serverInfo"):
             now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
             info = {
                 "deploymentType": "Cloud",
@@ -162,7 +162,7 @@ class Site:
             return 200, json.dumps(info).encode()
         if path == "/rest/api/3/myself":
             return 200, json.dumps({"accountId": ACCOUNT, "displayName": "Bench", "timeZone": "UTC"}).encode()
-        asked = json.loads(sent)
+        asked = json.loads(sent or b"{}")
         if path == "/rest/api/3/search/jql":
             return 200, self.search(asked)
         if path == "/rest/api/3/issue/bulkfetch":
