@@ -75,9 +75,14 @@ class Salesforce:
 
     def check(self) -> Identity:
         """Reads the organisation and the account, and how much of the daily quota is used."""
-        (org,) = self._org.records("SELECT Id, Name FROM Organization LIMIT 1") or [{}]
-        account = self._org.user()
-        findings = []
+        findings: list[Finding] = []
+        org: Record = {}
+        try:
+            (org,) = self._org.records("SELECT Id, Name FROM Organization LIMIT 1") or [{}]
+            account = self._account(findings)
+        except ContractBroken as error:
+            account = self._org.user()
+            findings.append(Finding("warning", "Organization", error.text, "grant read on Organization"))
         used, total = self._org.usage or (0, 1)
         if used > _USAGE_WARNING * total:
             text = f"{used} of {total} API calls of the last 24 hours are used"
@@ -91,6 +96,13 @@ class Salesforce:
             server_time=self._org.date,
             findings=findings,
         )
+
+    def _account(self, findings: list[Finding]) -> str:
+        try:
+            return self._org.user()
+        except ContractBroken as error:
+            findings.append(Finding("warning", "account", error.text, "let the token's scope hold openid"))
+            return "unknown"
 
     def describe(self, kind: str) -> Sequence[FieldInfo]:
         """The fields of an object, or of the objects read as `kind`."""

@@ -13,6 +13,7 @@ from connectors.base import Patch, Stream, Target
 from connectors.http import Http
 from connectors.jira import Jira
 from connectors.planner import Planner
+from connectors.salesforce import Salesforce
 from sandbox.server import serve
 
 ISSUES: dict[str, dict[str, Any]] = {
@@ -163,3 +164,21 @@ def test_a_plain_graph_is_read_and_written_once(planner: Planner) -> None:
     (shown,) = planner.look([target])
     assert shown.values == {"details.description": "All is well"}
     assert len(planner.census(Stream("task", "plan1")).ids or ()) == 2
+
+
+def test_a_salesforce_that_does_not_name_the_account_is_known_by_its_organization() -> None:
+    app = flask.Flask("plain-salesforce")
+
+    @app.get("/services/data/v<version>/query/")
+    def query(version: str) -> Any:
+        record = {"Id": "00D000000000001", "Name": f"City on {version}"}
+        return {"totalSize": 1, "done": True, "records": [record]}
+
+    server = serve(app)
+    try:
+        org = Salesforce("sf", Http(server.url, auth=bearer("token"), secrets=()), read_only=True)
+        identity = org.check()
+    finally:
+        server.stop()
+    assert (identity.account, identity.tenant) == ("unknown", "00D000000000001")
+    assert [each.severity for each in identity.findings] == ["warning"]
