@@ -161,6 +161,11 @@ def test_what_is_used_up_before_a_hold_stays_due_then() -> None:
     assert shown(late)[1:3] == (at("2026-11-20 17:00"), True)
 
 
+def test_time_that_is_used_up_exactly_when_a_hold_begins_is_due_then() -> None:
+    hold = (at("2026-11-24 17:00"), at("2026-11-27 09:00"))
+    assert shown(ticket("2026-11-23 08:00", on_hold=(hold,)))[1] == at("2026-11-24 17:00")
+
+
 def test_the_tools_own_due_instant_goes_before_a_target() -> None:
     own = ticket(due_at=at("2026-11-24 15:00"))
     share, due, breached, level = shown(own)
@@ -232,12 +237,13 @@ def test_the_flow_counts_by_week_and_the_backlog_is_what_is_left() -> None:
         row("2026-11-18T01:00:00Z", "2026-11-24T02:00:00Z"),
         row("2026-11-17T23:00:00Z", "2026-11-18T02:00:00Z"),
         row("2026-11-10T23:00:00Z", "2026-11-30T02:00:00Z", "resolved"),
+        row("2026-11-04T23:00:00Z", "2026-11-10T02:00:00Z"),
         row("2026-11-10T23:00:00Z", None),
     ]
     weeks = flow([{"tickets": tickets}], date(2026, 11, 24))
     assert len(weeks) == 12
     assert weeks[-3:] == [
-        {"week_ending": "2026-11-10", "opened": 1, "resolved": 0, "backlog": 1},
+        {"week_ending": "2026-11-10", "opened": 2, "resolved": 1, "backlog": 1},
         {"week_ending": "2026-11-17", "opened": 1, "resolved": 0, "backlog": 2},
         {"week_ending": "2026-11-24", "opened": 2, "resolved": 2, "backlog": 2},
     ]
