@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,26 @@ def test_quarantine_names_record_field_value_and_reason(office: Office) -> None:
     assert (entry["field"], entry["value"]) == ("actual", BAD_ROW["actual"])
     assert entry["reason"]
     assert shown["record"]["line"] == BAD_ROW["line"]
+
+
+def test_a_report_as_of_today_is_the_current_one_and_a_day_without_data_is_refused(office: Office) -> None:
+    today = date.fromisoformat(office.report()["snapshot"]["as_of"])
+    asked = ("report", "--format", "json")
+    now = by(office.report()["projects"], "key")
+    as_of = office.run(*asked, "--as-of", str(today)).json
+    known = office.run(*asked, "--known-at", str(today)).json
+    refused = [
+        office.run(*asked, *when)
+        for when in (
+            ("--as-of", str(today - timedelta(days=1))),
+            ("--as-of", str(today + timedelta(days=1))),
+            ("--known-at", str(today - timedelta(days=1))),
+        )
+    ]
+
+    assert by(as_of["projects"], "key") == now == by(known["projects"], "key")
+    assert [each.code for each in refused] == [2, 2, 2]
+    assert all(str(today) in each.err for each in refused)
 
 
 def test_audit_is_whole_and_tells_every_write(office: Office) -> None:
