@@ -5,6 +5,7 @@ from pathlib import Path
 from config.settings import Report
 from reports import formats, views
 from reports.data import Document
+from sync.crash import reach
 from sync.program import Program, Refused
 from sync.reporting import document
 
@@ -24,7 +25,10 @@ def deliver(program: Program, name: str) -> Path:
         built = shown(document(db, program.settings), wanted)
     wanted.delivery.folder.mkdir(parents=True, exist_ok=True)
     place = name if wanted.format == "csv" else f"{name}.{wanted.format}"
-    return formats.write(built, wanted.format, wanted.delivery.folder / place)
+    reach("send.built")
+    path = formats.write(built, wanted.format, wanted.delivery.folder / place)
+    reach("send.written")
+    return path
 
 
 def shown(built: Document, wanted: Report) -> Document:

@@ -576,7 +576,12 @@ class Run:
                 who=WHO,
                 what="write",
                 subject=f"{name} {changes[0].label}",
-                detail={"changes": [_journalled(change) for change in changes], "answer": json_like(values)},
+                detail={
+                    "connection": name,
+                    "record": record,
+                    "changes": [_journalled(change) for change in changes],
+                    "answer": json_like(values),
+                },
             )
         self.report.applied += len(changes)
         self.report.records_written += 1

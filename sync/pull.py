@@ -28,6 +28,8 @@ from sync.translation import Translator, keep, mapping_of
 
 WAITING_PAGES = 8
 CENSUS_EVERY = timedelta(days=1)
+FULL_EVERY = timedelta(days=7)
+"""So often a census is a read of everything: it finds what no cursor and no list of ids shows, such as a backdated change."""
 BRAKE_FROM = 10
 """The brake on disappearances applies to scopes of at least this many records."""
 LOOKED_AT = 5
@@ -151,8 +153,10 @@ class Puller:
                 or not timedelta() <= self.now - row.census_at < CENSUS_EVERY
             )
             stored = _stored(db, read) if census_due else None
-        resume = row.cursor if row is not None and not self.full else None
-        return Start(resume, stored)
+            whole_at = row.full_read_at if row is not None else None
+            full_due = census_due and whole_at is not None and self.now - whole_at >= FULL_EVERY
+        resume = row.cursor if row is not None and not self.full and not full_due else None
+        return Start(resume, stored, first=whole_at is None)
 
     def _take_in(self, event: Event, result: Result) -> None:
         if isinstance(event, Ended):
@@ -244,6 +248,7 @@ class Puller:
                 stamps["cursor"] = None
             if page.last:
                 stamps |= {"read_at": self.now, "complete": page.complete}
+                stamps |= {"full_read_at": self.now} if event.full else {}
                 result.complete = result.complete and page.complete
                 if not page.complete:
                     result.notes.append(f"{read.kind}: the tool announced more records than it gave")

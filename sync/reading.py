@@ -49,10 +49,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a read goes on, and what to compare a census with (None: none is due)."""
+    """Where a read goes on, and what to compare a census with (None: none is due). `first`: no read came to its end yet."""
 
     cursor: Mapping[str, object] | None
     stored: Stored | None
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class Arrived:
     page: Page
     held: frozenset[str] | None = None
     """On the last page of a read that is the whole truth: every id that the read held."""
+    full: bool = False
+    """Whether the read that this page ends gave every record of the scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def _events(order: Order) -> Iterator[Event]:
 
 def _stream(tool: Tool, reading: Reading, start: Start, *, approve: bool) -> Iterator[Event]:
     seen: set[str] = set()
-    yield from _pages(tool, reading, start.cursor, seen)
+    yield from _pages(tool, reading, start.cursor, seen, first=start.first)
     stored = start.stored
     if stored is None:
         return
@@ -148,20 +151,21 @@ def _stream(tool: Tool, reading: Reading, start: Start, *, approve: bool) -> Ite
         return
     absent = stored.known - census.ids - seen
     went_back = _went_back(tool, reading, stored.newest)
-    unread = census.ids - stored.known - stored.others - seen
+    unread = census.ids - (stored.known - stored.missed) - stored.others - seen
     if start.cursor is not None and (unread or (went_back and approve)):
-        yield from _pages(tool, reading, None, seen)
+        yield from _pages(tool, reading, None, seen, first=False)
     yield Counted(tool, reading, absent, _gone(tool, reading, absent & stored.missed), went_back)
 
 
 def _pages(
-    tool: Tool, reading: Reading, cursor: Mapping[str, object] | None, seen: set[str]
+    tool: Tool, reading: Reading, cursor: Mapping[str, object] | None, seen: set[str], *, first: bool
 ) -> Iterator[Event]:
     for page in tool.connector.pull(reading.stream, cursor):
         seen.update(record.id for record in page.records)
         seen.update(row.id for row in page.rejects)
         whole = page.last and page.complete and page.replaces
-        yield Arrived(tool, reading, page, frozenset(seen) if whole else None)
+        full = page.last and page.complete and (cursor is None or first)
+        yield Arrived(tool, reading, page, frozenset(seen) if whole else None, full)
 
 
 def _gone(tool: Tool, reading: Reading, ids: frozenset[str]) -> frozenset[str]:

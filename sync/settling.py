@@ -65,5 +65,11 @@ def _audit(
         who=WHO,
         what=what,
         subject=f"{entry['connection']} {entry['record']}",
-        detail={"changes": entry["changes"], "answer": answer, "intended_by": entry["run_id"]},
+        detail={
+            "connection": entry["connection"],
+            "record": entry["record"],
+            "changes": entry["changes"],
+            "answer": answer,
+            "intended_by": entry["run_id"],
+        },
     )

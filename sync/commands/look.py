@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sync.crash import reach
 from sync.program import DONE, FINDINGS, HELD, Program, Refused, json_option
 from sync.when import Day, DayOrInstant
 
@@ -116,7 +117,9 @@ def report(
         program.print_json(document)
         return DONE
     try:
+        reach("report.built")
         path = formats.write(document, form, output)
+        reach("report.written")
     except OSError as error:
         raise Refused(f"{output} cannot be written: {error.strerror}") from error
     program.progress(f"{path}")

@@ -1,6 +1,7 @@
 """What a run finds after a bad one: open writes, records that come back, holds that end. Each test is a defect that was."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -92,6 +93,35 @@ def test_a_record_that_was_never_given_is_noticed_by_the_census(village: Village
 
     assert not before, "its change lies behind the cursor"
     assert "w00" in stored(village, "work")
+
+
+def test_an_edit_behind_the_cursor_is_found_by_the_weekly_read(village: Village) -> None:
+    village.run()
+    village.run()
+    village.tools["work"].hidden.add("w00")
+    village.tools["work"].put("w00", item("PRJ0", "done"), "work_item")
+    village.tools["work"].put("w01", item("PRJ0", "done"), "work_item")
+    village.run()
+    village.tools["work"].hidden.clear()
+    village.run(census=True)
+    before = village.report()["projects"][0]["work"]["done"]
+    village.now += timedelta(days=7)
+    village.run()
+
+    assert before == 1, "neither cursor nor ids show it"
+    assert village.report()["projects"][0]["work"]["done"] == 2
+
+
+def test_an_edit_of_a_record_that_was_out_of_sight_is_read(village: Village) -> None:
+    village.run()
+    village.tools["work"].hidden.add("w00")
+    village.tools["work"].put("w00", item("PRJ0", "done"), "work_item")
+    village.tools["work"].put("w01", item("PRJ0", "done"), "work_item")
+    village.run(census=True)
+    village.tools["work"].hidden.clear()
+    village.run(census=True)
+
+    assert village.report()["projects"][0]["work"]["done"] == 2
 
 
 def test_a_read_shorter_than_announced_is_done_again_in_full(village: Village) -> None:

@@ -169,6 +169,15 @@ class Village:
         with self.store.transaction() as db:
             db.execute(lease.update().values(until=0.0))
 
+    @property
+    def judged_by(self) -> Policy:
+        """The rules as they are now."""
+        return _policy(self.rules)
+
+    def effects(self) -> int:
+        """How many fields Portico's account changed so far, in all tools."""
+        return sum(len(tool.write_log) for tool in self.tools.values())
+
     def report(self) -> dict[str, Any]:
         """The report document of the newest snapshot."""
         with self.store.reading() as db:

@@ -1,0 +1,162 @@
+"""The real program is killed (-9) at each of its crash points, and run again: nothing is lost, doubled or written twice.
+
+The points are found in the source, so that none is forgotten. Each point is met once, with `PORTICO_NIGHTLY=1` at every hit.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from config.loading import load
+from portfolio.store.database import open_store
+from sync import crash
+from sync.wiring import policy
+from tests.end_to_end.office import Office
+from tests.reliability.invariants import check
+from tests.reliability.remote import of_connectors
+from tests.reliability.test_state_machine import POINTS as WALKED
+
+ROOT = Path(__file__).resolve().parents[2]
+POINTS = sorted(
+    {
+        point
+        for path in (ROOT / "sync").rglob("*.py")
+        for point in re.findall(r'reach\("([a-z_.]+)"\)', path.read_text(encoding="utf-8"))
+    }
+)
+HITS = 10_000 if os.environ.get("PORTICO_NIGHTLY") else 1
+TOOLS = ("jira", "snow")
+REPORT = "reports: {weekly: {format: html, delivery: {folder: sent}}}\n"
+MAPPED = ("      due_on: fields.customfield_10300\n", "      due_on: fields.duedate\n")
+KINDS = ("sc_req_item", "change_request", "problem", "risk", "issue", "dmn_decision")
+LEFT_OUT = [
+    *((f"      - {{kind: {kind}}}\n", "") for kind in KINDS),
+    *(
+        (f"    - {{connection: snow, kind: {kind}, value: u_project_key, equals: key}}\n", "")
+        for kind in KINDS
+    ),
+]
+STAGES = {"run", "pull", "translate", "assess", "snapshot", "plan", "apply", "report", "send"}
+
+
+class Town(Office):
+    """An office that reads and writes two tools, whose records and mapping change from run to run."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        super().__init__(folder, store=store)
+        self.changes = 0
+        self.set_up()
+
+    def set_up(self) -> None:
+        """Writes the configuration; every second one maps a field otherwise."""
+        self.configure(*LEFT_OUT, *([MAPPED] if self.changes % 2 else []))
+        with self.config.open("a", encoding="utf-8") as file:
+            file.write(REPORT)
+
+    def change(self) -> None:
+        """Edits a record in each tool so that its figures move, and the mapping."""
+        self.changes += 1
+        self.set_up()
+        finish = f"2028-{self.changes % 12 + 1:02}-15 05:00:00"
+        tables = self.state("snow").tables
+        for row in list(tables.rows("pm_project"))[:3]:
+            tables.edit("pm_project", row["sys_id"], by="manager", end_date=finish)
+            tables.edit("pm_project", row["sys_id"], by="hand", u_gate_status="by hand")
+        for project in [each for each in self.city.projects if each.carrier][:2]:
+            issue = self.state("jira").find(project.carrier)
+            self.state("jira").edit(issue, {"customfield_10201": f"by hand {self.changes}"})
+
+    def killed(self, point: str, *command: str) -> bool:
+        """Runs the program as its own process; whether it was killed at the point."""
+        self.later(minutes=1)
+        ran = subprocess.run(  # noqa: S603
+            [
+                sys.executable,
+                "-m",
+                "sync.cli",
+                "-c",
+                str(self.config),
+                "--now",
+                self.now.isoformat(),
+                *command,
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment, crash.VARIABLE: point},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert ran.returncode in {0, 1, -signal.SIGKILL}, ran.stderr
+        return ran.returncode == -signal.SIGKILL
+
+    def check(self, *, quiet: bool) -> None:
+        """Asserts the invariants over both tools."""
+        settings = load(self.config, self.environment)
+        with open_store(self.store) as store:
+            check(
+                store,
+                settings,
+                policy(settings),
+                of_connectors(settings, TOOLS, self.tools.writes(), ask=quiet),
+                now=self.now,
+                quiet=quiet,
+                secrets=[each for each in self.environment.values() if each],
+            )
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("town")
+    store = f"sqlite:///{folder / 'portico.db'}"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgres")
+        engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+        with engine.connect() as db:
+            db.execute(text("CREATE DATABASE killed"))
+        engine.dispose()
+        store = f"{server}/killed"
+    with Town(folder, store) as made:
+        made.run("sync", *TOOLS)
+        yield made
+
+
+def command_of(point: str) -> tuple[str, ...]:
+    """The command that comes to a point."""
+    named: dict[str, tuple[str, ...]] = {
+        "report": ("report", "--format", "html", "-o", "report.html"),
+        "send": ("send", "weekly"),
+    }
+    return named.get(point.partition(".")[0], ("sync", "--full", "--approve", *TOOLS))
+
+
+def test_every_stage_has_points_and_the_state_machine_walks_them() -> None:
+    assert {each.partition(".")[0] for each in POINTS} == STAGES
+    assert {each for each in POINTS if each.partition(".")[0] not in {"report", "send"}} == set(WALKED)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_killed_there_leaves_nothing_broken(town: Town, point: str) -> None:
+    for hit in range(1, HITS + 1):
+        town.change()
+        if not town.killed(f"{point}:{hit}", *_in(town, command_of(point))):
+            assert hit > 1, f"{point} was never reached"
+            break
+        town.check(quiet=False)
+        again: Any = town.sync("--approve", *TOOLS).json
+        assert again["outcome"] == "done", again
+        town.check(quiet=True)
+    assert town.sync("--approve", *TOOLS).json["counts"]["planned"] == 0
+    assert [each.name for each in town.folder.glob("**/.portico-*")] == []
+
+
+def _in(town: Town, command: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(town.folder / each) if each.endswith(".html") else each for each in command)
