@@ -9,7 +9,8 @@ from typing import Any
 from portfolio.store import manual
 from sandbox.city import City, Size, build
 from sandbox.tools import Sandbox, start
-from sync.engine import Caps, Report, Run
+from sync.engine import Run
+from sync.outcome import Caps, Report
 from sync.program import Program, Refused
 from sync.reporting import document
 from sync.wiring import policy

@@ -5,30 +5,30 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import Connection as Db
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from config.settings import Settings
-from connectors.base import Connector, Outcome, Patch, Shown, Stream, Target
-from connectors.errors import Conflict, ConnectorError, Retry
+from connectors.base import Connector, Patch, Shown, Stream
+from connectors.errors import ConnectorError, Retry
 from portfolio.judge import Policy, ledger_figures
-from portfolio.store import audit, gather, leases, runs, writes
+from portfolio.store import gather, leases, runs, writes
 from portfolio.store import records as raw
 from portfolio.store.database import Store
 from portfolio.store.failures import StoreFailed
 from portfolio.store.leases import Lease, LeaseLost
-from portfolio.store.tables import entity_tables, source_record
-from portfolio.store.types import json_like
-from sync import guards, settling, tenant, wiring, wishes
+from portfolio.store.tables import entity_tables
+from sync import guards, settling, sighting, tenant, wiring, wishes
 from sync import plan as planning
-from sync.assess import WHO, Assessed, assess, today_of
+from sync.applying import Sent, journalled, keep
+from sync.assess import Assessed, assess, today_of
 from sync.crash import reach
-from sync.plan import Change, Hold, Plan, Refusal, Sight
+from sync.outcome import Caps, Report, told
+from sync.plan import Change, Plan, Refusal, Sight
 from sync.pull import Puller, Result, tool_of
 from sync.reading import Tool
 from sync.wishes import Stamp, Wanted
@@ -37,69 +37,6 @@ _LOG = logging.getLogger("portico.run")
 FAILED, HELD_BACK, READ = "failed", "held", "ok"
 PORTFOLIO = "*"
 """The lock under which one process at a time judges and keeps a snapshot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """What a person allows for this run; None: as configured."""
-
-    max_changes: int | None = None
-    max_share: Decimal | None = None
-    approve: bool = False
-
-
-@dataclass(slots=True)
-class Report:
-    """What a run came to, for the terminal, the exit code and the store."""
-
-    run_id: str
-    read: dict[str, Result] = field(default_factory=dict)
-    assessed: Assessed | None = None
-    plan: Plan = field(default_factory=Plan)
-    held: list[Hold] = field(default_factory=list)
-    unread: dict[str, str] = field(default_factory=dict)
-    """Connections whose targets could not be looked at, and why."""
-    waiting: dict[str, str] = field(default_factory=dict)
-    """Connections whose writes wait for a later run, and why: quiet hours, or writing was switched off meanwhile."""
-    applied: int = 0
-    records_written: int = 0
-    refused: int = 0
-    conflicts: int = 0
-    unknown: int = 0
-    quarantined: int = 0
-    interrupted: bool = False
-
-    @property
-    def outcome(self) -> str:
-        """`held`, `findings` or `done`."""
-        if self.held or any(result.held for result in self.read.values()):
-            return "held"
-        failed = any(not result.ok for result in self.read.values()) or self.unread
-        parked = any(each.policy == "parked" for each in self.plan.drift)
-        left = (
-            self.refused or self.conflicts or self.unknown or self.quarantined or self.plan.refused or parked
-        )
-        return "findings" if failed or left or self.interrupted else "done"
-
-    def counts(self) -> dict[str, Any]:
-        """The figures that the store keeps of a run."""
-        return {
-            "records": sum(result.records for result in self.read.values()),
-            "changed": sum(result.changed for result in self.read.values()),
-            "rejected": sum(result.rejected for result in self.read.values()),
-            "deleted": sum(result.deleted for result in self.read.values()),
-            "projects": len(self.assessed.judged) if self.assessed else 0,
-            "judged_anew": self.assessed.changed if self.assessed else 0,
-            "planned": len(self.plan.changes),
-            "written": self.applied,
-            "records_written": self.records_written,
-            "refused": self.refused + len(self.plan.refused),
-            "conflicts": self.conflicts,
-            "unknown": self.unknown,
-            "failed": sorted(name for name, result in self.read.items() if not result.ok),
-            "held": sorted({hold.connection for hold in self.held}),
-            "waiting": dict(sorted(self.waiting.items())),
-        }
 
 
 class Run:
@@ -231,7 +168,7 @@ class Run:
                 if not result.busy:
                     self._guard(db, result.name)
                     self._note(db, result)
-                self.say(_told(result))
+                self.say(told(result))
             reach("pull.noting")
         reach("pull.noted")
 
@@ -393,7 +330,7 @@ class Run:
         missing: list[Refusal] = []
         for name, some in by_name.items():
             try:
-                shown = self._shown(name, some)
+                shown = sighting.shown(self.store, partial(self.connector, name), name, some)
             except ConnectorError as error:
                 self.report.unread[name] = error.text
                 self.say(f"{name}: write targets cannot be read: {error.text}")
@@ -402,44 +339,10 @@ class Run:
             for each in some:
                 seen = shown.get(wishes.reference(each.target))
                 if seen is None or (not seen.exists and each.target.id is not None):
-                    missing.append(_absent(name, each))
+                    missing.append(sighting.absent(name, each))
                 else:
                     sights[(name, wishes.reference(each.target))] = Sight(seen.exists, seen.values)
         return sights, missing
-
-    def _shown(self, name: str, wanted: Sequence[Wanted]) -> dict[str, Shown]:
-        found: dict[str, Shown] = {}
-        with self.store.reading() as db:
-            for each in wanted:
-                stored = self._stored(db, name, each.target)
-                if stored is not None:
-                    found[wishes.reference(each.target)] = stored
-        others = [each.target for each in wanted if wishes.reference(each.target) not in found]
-        if others:
-            for shown in self.connector(name).look(others):
-                found[wishes.reference(shown.target)] = shown
-        return found
-
-    def _stored(self, db: Db, name: str, target: Target) -> Shown | None:
-        if target.id is None:
-            return None
-        columns = (source_record.c[each] for each in ("external_id", "owned", "version", "url"))
-        row = db.execute(
-            select(*columns)
-            .where(
-                source_record.c.connection == name,
-                source_record.c.kind == target.kind,
-                or_(source_record.c.external_id == target.id, source_record.c.external_key == target.id),
-                source_record.c.deleted_at.is_(None),
-                source_record.c.missing == 0,
-            )
-            .limit(1)
-        ).one_or_none()
-        if row is None or row.owned is None or not set(target.fields) <= set(row.owned):
-            return None
-        return Shown(
-            target, exists=True, id=row.external_id, values=row.owned, version=row.version, url=row.url
-        )
 
     def apply(self) -> None:
         """Makes the planned writes of every connection that no brake holds: intent, effect, outcome, one record at a time."""
@@ -512,7 +415,7 @@ class Run:
                     connection=name,
                     record=record,
                     project_key=changes[0].project,
-                    changes=[_journalled(change) for change in changes],
+                    changes=[journalled(change) for change in changes],
                     at=self.clock(),
                 )
             reach("apply.in_intent")
@@ -521,7 +424,10 @@ class Run:
             for outcome in self.connector(name).push(patches):
                 reach("apply.after_request")
                 record = wishes.reference(outcome.patch.target)
-                self._settle(name, record, records[record], numbers.pop(record), outcome)
+                sent = Sent(numbers.pop(record), name, record, records[record])
+                with self.store.transaction() as db:
+                    self._guard(db, name)
+                    keep(db, self.report, sent, outcome, self.clock())
                 reach("apply.after_settle")
                 if numbers and self._waits(name):
                     break
@@ -539,84 +445,6 @@ class Run:
             before={change.field: change.before for change in changes},
             version=shown.version,
         )
-
-    def _settle(
-        self, name: str, record: str, changes: Sequence[Change], number: int, outcome: Outcome
-    ) -> None:
-        at = self.clock()
-        with self.store.transaction() as db:
-            self._guard(db, name)
-            if outcome.error is not None:
-                self._failed(db, name, record, changes, number, outcome.error, at)
-                return
-            values = dict(outcome.shown.values) if outcome.shown else {}
-            for change in changes:
-                shown = values.get(change.field)
-                writes.remember(
-                    db,
-                    connection=name,
-                    record=record,
-                    field=change.field,
-                    value=json_like(change.after),
-                    shown=json_like(shown),
-                    flips=change.flips,
-                    run_id=self.report.run_id,
-                    at=at,
-                )
-            raw.show(
-                db, name, record, json_like(values), outcome.shown.version if outcome.shown else None, at
-            )
-            writes.settle(db, number, "applied", at)
-            runs.release(db, name, "write", [record], of_write=True)
-            reach("apply.in_settle")
-            audit.record(
-                db,
-                at=at,
-                run_id=self.report.run_id,
-                who=WHO,
-                what="write",
-                subject=f"{name} {changes[0].label}",
-                detail={
-                    "connection": name,
-                    "record": record,
-                    "changes": [_journalled(change) for change in changes],
-                    "answer": json_like(values),
-                },
-            )
-        self.report.applied += len(changes)
-        self.report.records_written += 1
-
-    def _failed(
-        self,
-        db: Db,
-        name: str,
-        record: str,
-        changes: Sequence[Change],
-        number: int,
-        error: ConnectorError,
-        at: datetime,
-    ) -> None:
-        if isinstance(error, Conflict):
-            self.report.conflicts += 1
-            writes.settle(db, number, "conflict", at, error.text)
-            return
-        if isinstance(error, Retry):
-            self.report.unknown += 1
-            writes.settle(db, number, "unknown", at, error.text)
-            return
-        self.report.refused += 1
-        writes.settle(db, number, "refused", at, error.text)
-        entry = {
-            "connection": name,
-            "kind": "write",
-            "external_id": record,
-            "external_key": changes[0].label,
-            "field": ", ".join(sorted(change.field for change in changes)),
-            "value": "; ".join(str(change.after) for change in changes)[:500],
-            "reason": error.text,
-            "fix": error.fix,
-        }
-        runs.hold_back(db, [entry], of_write=True, at=at, run_id=self.report.run_id)
 
     def _stopped(self, name: str, numbers: Mapping[str, int], error: ConnectorError) -> None:
         unclear = isinstance(error, Retry)
@@ -658,36 +486,3 @@ def _corrective(assessed: Assessed) -> dict[str, str]:
     """The standing corrective action per budget code, as the judgements name it."""
     rows = (row for judged in assessed.judged.values() for row in judged.outcome["budget_figures"])
     return {row["budget_code"]: row["corrective_action"] for row in rows if row["corrective_action"]}
-
-
-def _absent(name: str, wanted: Wanted) -> Refusal:
-    return Refusal(
-        name,
-        wanted.label,
-        "",
-        "",
-        f"{wanted.target.kind} {wanted.label} is not there, or the account cannot see it",
-        "correct the link in the configuration, or let the account see the record",
-    )
-
-
-def _journalled(change: Change) -> dict[str, Any]:
-    return {
-        "field": change.field,
-        "figure": change.figure,
-        "before": json_like(change.before),
-        "after": json_like(change.after),
-        "why": change.why,
-        "flips": change.flips,
-    }
-
-
-def _told(result: Result) -> str:
-    if result.error is not None:
-        return f"{result.name}: {result.error}"
-    text = f"{result.name}: {result.records} records read, {result.changed} new or changed"
-    if result.rejected:
-        text += f", {result.rejected} values in quarantine"
-    if result.deleted:
-        text += f", {result.deleted} gone"
-    return f"{text}; HELD: {result.held}" if result.held else text

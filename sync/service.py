@@ -12,7 +12,8 @@ from portfolio.store.failures import StoreError
 from reports import formats, portal
 from reports.html import content_security_policy
 from sync.deliver import deliver
-from sync.engine import Caps, Run
+from sync.engine import Run
+from sync.outcome import Caps
 from sync.program import Program
 from sync.reporting import NoSnapshot, document
 from sync.scheduler import plan_jobs

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from sync.engine import Caps, Report, Run
+from sync.engine import Run
+from sync.outcome import Caps, Report
 from sync.plan import as_document
 from sync.program import DONE, FINDINGS, HELD, INTERRUPTED, Program, Refused, json_option
 from sync.wiring import policy

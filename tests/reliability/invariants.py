@@ -35,7 +35,7 @@ from portfolio.store.tables import (
 from portfolio.store.types import dump, json_like
 from sync import plan
 from sync.assess import assess
-from sync.engine import Report
+from sync.outcome import Report
 from sync.reporting import document
 from sync.translation import Translator, keep, mapping_of
 from tests.reliability.remote import UNKNOWN, Effect, Remote

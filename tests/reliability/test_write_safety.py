@@ -7,8 +7,9 @@ import pytest
 
 from config import hours
 from config.loading import load
-from sync.engine import Caps, Report, Run
+from sync.engine import Run
 from sync.guards import quiet
+from sync.outcome import Caps, Report
 from sync.switch import Switch
 from sync.wiring import policy
 from tests.reliability.town import Town

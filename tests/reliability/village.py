@@ -14,7 +14,8 @@ from portfolio.judge import Policy
 from portfolio.store.database import Store
 from portfolio.store.tables import lease, metadata
 from sync import crash, wiring
-from sync.engine import Caps, Report, Run
+from sync.engine import Run
+from sync.outcome import Caps, Report
 from sync.reporting import document
 from tests.connectors.memory import Memory, MemoryTool
 

@@ -17,7 +17,8 @@ from portfolio.store import audit, leases, records, runs
 from portfolio.store.database import Store, open_store
 from portfolio.store.records import Read
 from portfolio.store.tables import lease
-from sync.engine import Caps, Report, Run
+from sync.engine import Run
+from sync.outcome import Caps, Report
 from sync.reporting import document
 from sync.wiring import policy
 from tests.connectors.memory import Memory, MemoryTool
