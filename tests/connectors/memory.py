@@ -96,6 +96,7 @@ class MemoryTool:
 
     def delete(self, id_: str) -> None:
         """Somebody deletes a record."""
+        self.change += 1
         del self.rows[id_]
 
     def asked(self) -> None:
@@ -143,6 +144,11 @@ class Memory:
     def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
         before = int(cursor["change"]) if cursor else 0
         after, given, tokens = 0 if stream.full else before, 0, set[int]()
+        now = self._tool.change
+        if stream.full and cursor and before == now:
+            self._tool.asked()
+            yield Page((), cursor, last=True)
+            return
         while True:
             self._tool.asked()
             page, left = self._changed(stream, after)
@@ -159,7 +165,9 @@ class Memory:
                 self._tool.shuffle.shuffle(records)
             whole = given >= len(self._tool.visible(stream.kind, stream.scope))
             complete = whole or (cursor is not None and not stream.full)
-            kept = {"change": before if stream.full and left else max(before, after)}
+            kept = {"change": max(before, after)}
+            if stream.full:
+                kept = {"change": before if left else now}
             if self._tool.twice:
                 yield Page(records, {"change": before}, last=False, replaces=stream.full)
             yield Page(records, kept, last=not left, complete=complete, replaces=stream.full)

@@ -18,6 +18,8 @@ from sync.engine import Run
 from sync.outcome import Caps, Report
 from sync.reporting import document
 from tests.connectors.memory import Memory, MemoryTool
+from tests.reliability.invariants import check
+from tests.reliability.remote import of_memory
 
 START = datetime(2026, 11, 16, 14, 0, tzinfo=UTC)
 SECRET = "canary-4711"
@@ -178,6 +180,19 @@ class Village:
     def effects(self) -> int:
         """How many fields Portico's account changed so far, in all tools."""
         return sum(len(tool.write_log) for tool in self.tools.values())
+
+    def check(self, *, quiet: bool) -> None:
+        """Asserts the invariants over the store and the tools; `quiet`: everything was read."""
+        remotes = of_memory(self.settings, self.tools)
+        check(
+            self.store,
+            self.settings,
+            self.judged_by,
+            remotes,
+            now=self.now,
+            quiet=quiet,
+            secrets=[SECRET],
+        )
 
     def report(self) -> dict[str, Any]:
         """The report document of the newest snapshot."""
