@@ -209,6 +209,7 @@ _DECLARED = (
 
 ENTITIES = {entity.name: entity for entity in _DECLARED}
 
-LINK_FIELDS = (Field("container", "texts"), Field("link_values", "document"))
+HIDDEN_FIELDS = (Field("container", "texts"), Field("link_values", "document"), Field("left_scope", "flag"))
 """Stored beside each pulled entity, never exported: the names under which links find it (`container`: ids and keys of the
-project, plan, board or parent record in its own tool) and the values of link rules (`[[equals, value], ...]`)."""
+project, plan, board or parent record in its own tool), the values of link rules (`[[equals, value], ...]`), and whether the
+record still exists but is no longer in the scope that is read: it is not deleted, and it counts no more."""

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from config.settings import Settings
 from portfolio.store import links
+from portfolio.store.live import stands
 from portfolio.store.tables import PULLED, entity_tables
 from sync.wiring import declared_projects
 
@@ -20,7 +21,7 @@ def overview(db: Connection, settings: Settings, *, suggest: bool) -> dict[str, 
             continue
         rows = db.execute(
             select(table.c.project_key, table.c.connection, func.count())
-            .where(table.c.project_key.is_not(None), table.c.deleted_at.is_(None))
+            .where(table.c.project_key.is_not(None), stands(table))
             .group_by(table.c.project_key, table.c.connection)
             .order_by(table.c.project_key, table.c.connection)
         )
@@ -47,9 +48,7 @@ def _suggestions(db: Connection, names: links.Registry) -> list[dict[str, Any]]:
         if "project_key" not in table.c:
             continue
         rows = db.execute(
-            select(table.c.connection, table.c.container).where(
-                table.c.project_key.is_(None), table.c.deleted_at.is_(None)
-            )
+            select(table.c.connection, table.c.container).where(table.c.project_key.is_(None), stands(table))
         )
         for connection, container in rows:
             for text in container or ():

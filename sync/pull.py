@@ -102,9 +102,12 @@ class Puller:
 
         try:
             for tool in tools:
+                order = self._order(tool, results[tool.name])
+                if order is None:
+                    continue
                 thread = threading.Thread(
                     target=reading.read,
-                    args=(self._order(tool), events, stopped),
+                    args=(order, events, stopped),
                     name=tool.name,
                     daemon=True,
                 )
@@ -121,9 +124,16 @@ class Puller:
             _drain(threads, events)
         return results
 
-    def _order(self, tool: Tool) -> Order:
-        """The tool is asked who it is at its first read, at another address, and at a census."""
-        starts = [self._start(tool, each) for each in tool.readings]
+    def _order(self, tool: Tool, result: Result) -> Order | None:
+        """The tool is asked who it is at its first read, at another address, and at a census.
+
+        None if another process has taken the connection over meanwhile.
+        """
+        try:
+            starts = [self._start(tool, each) for each in tool.readings]
+        except LeaseLost as lost:
+            result.error, result.busy = str(lost), True
+            return None
         with self.store.reading() as db:
             before = tenant.known(db, tool.name)
         counted = any(start.stored is not None for start in starts)
@@ -133,6 +143,7 @@ class Puller:
     def _start(self, tool: Tool, reading: Reading) -> Start:
         read = _read_of(tool, reading)
         with self.store.transaction() as db:
+            self.guard(db, tool.name)
             row = records.cursor(db, read)
             if row is not None and row.mapping != reading.translator.fingerprint:
                 for some in records.stored_batches(db, read):
@@ -291,6 +302,8 @@ class Puller:
                 return
             records.note_census(db, read, event.absent)
             self._bury(db, read, event.gone)
+            records.leave(db, read, event.left, at=self.now, run_id=self.run_id)
+            runs.release(db, read.connection, read.kind, event.left, of_write=False)
             reach("pull.in_count")
             records.keep_cursor(db, read, census_at=self.now)
         result.deleted += len(event.gone)

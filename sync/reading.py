@@ -93,10 +93,12 @@ class Counted:
 
     tool: Tool
     reading: Reading
+    left: frozenset[str]
+    """Stored ids that the census did not hold and that a read by id finds: they left the scope."""
     absent: frozenset[str]
-    """Stored ids that the census did not hold."""
+    """Stored ids that neither finds."""
     gone: frozenset[str]
-    """Those of them that an earlier census missed too and that a read by id does not find."""
+    """Those of the absent that an earlier census missed too."""
     went_back: bool
     """Whether the newest records that the store knows are older in the tool now: it was restored from a backup."""
 
@@ -154,7 +156,8 @@ def _stream(tool: Tool, reading: Reading, start: Start, *, approve: bool) -> Ite
     unread = census.ids - (stored.known - stored.missed) - stored.others - seen
     if start.cursor is not None and (unread or (went_back and approve)):
         yield from _pages(tool, reading, None, seen, first=False)
-    yield Counted(tool, reading, absent, _gone(tool, reading, absent & stored.missed), went_back)
+    left = _there(tool, reading, absent)
+    yield Counted(tool, reading, left, absent - left, (absent - left) & stored.missed, went_back)
 
 
 def _pages(
@@ -168,10 +171,11 @@ def _pages(
         yield Arrived(tool, reading, page, frozenset(seen) if whole else None, full)
 
 
-def _gone(tool: Tool, reading: Reading, ids: frozenset[str]) -> frozenset[str]:
+def _there(tool: Tool, reading: Reading, ids: frozenset[str]) -> frozenset[str]:
+    """Those of the ids that a read by id finds."""
     targets = [Target(reading.stream.kind, each) for each in sorted(ids)]
-    there = {shown.target.id for shown in tool.connector.look(targets) if shown.exists} if targets else set()
-    return ids - there
+    shown = tool.connector.look(targets) if targets else ()
+    return frozenset(each.target.id for each in shown if each.exists and each.target.id)
 
 
 def _went_back(tool: Tool, reading: Reading, newest: Mapping[str, datetime]) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 from portfolio import facts
 from portfolio.store import bulk, desk, manual, work
 from portfolio.store.links import Name, Project, Registry
-from portfolio.store.live import live, rows, source_of
+from portfolio.store.live import live, rows, source_of, stands
 from portfolio.store.tables import PULLED, entity_tables, scope, source_record
 
 CENT = Decimal("0.01")
@@ -57,7 +57,7 @@ def _money(db: Connection, projects: Mapping[str, Project], currency: str) -> di
         line.c.connection,
         line.c.external_id,
     )
-    for row in db.execute(select(line).where(line.c.deleted_at.is_(None)).order_by(*ordered)):
+    for row in db.execute(select(line).where(stands(line)).order_by(*ordered)):
         if (row.currency or currency) != currency:
             continue
         parts = shares.get(row.budget_code) or ([(row.project_key, Decimal(1))] if row.project_key else [])
@@ -144,9 +144,7 @@ def _reports(db: Connection) -> dict[str, facts.StatusReport]:
 def _outages(db: Connection) -> dict[str, tuple[facts.Outage, ...]]:
     table = entity_tables["outage"]
     found: dict[str, list[facts.Outage]] = defaultdict(list)
-    for row in db.execute(
-        select(table).where(table.c.deleted_at.is_(None)).order_by(table.c.began_at, table.c.external_id)
-    ):
+    for row in db.execute(select(table).where(stands(table)).order_by(table.c.began_at, table.c.external_id)):
         made = facts.Outage(row.service, row.type, row.began_at, row.ended_at, row.cause, source_of(row))
         for key in row.project_keys or ():
             found[key].append(made)
@@ -326,9 +324,7 @@ def allocations(db: Connection) -> Sequence[Mapping[str, Any]]:
     """Every live allocation row, for the capacity section."""
     table = entity_tables["allocation"]
     rows = db.execute(
-        select(table)
-        .where(table.c.deleted_at.is_(None))
-        .order_by(table.c.month, table.c.person, table.c.external_id)
+        select(table).where(stands(table)).order_by(table.c.month, table.c.person, table.c.external_id)
     ).mappings()
     return [dict(row) for row in rows]
 
@@ -338,7 +334,7 @@ def ledger(db: Connection, currency: str) -> list[facts.Money]:
     line = entity_tables["budget_line"]
     rows = db.execute(
         select(line)
-        .where(line.c.deleted_at.is_(None))
+        .where(stands(line))
         .order_by(
             line.c.budget_code, line.c.fiscal_year, line.c.period, line.c.connection, line.c.external_id
         )

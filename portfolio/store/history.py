@@ -10,17 +10,17 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
-from portfolio.model import COMMON, ENTITIES, LINK_FIELDS
+from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS
 from portfolio.store.tables import RECORD_KEY, entity_tables, history
 from portfolio.store.types import dump
 
 NOT_HISTORY = {*(each.name for each in COMMON), "project_key", "project_keys", "sources"}
 """Source stamps and what linking sets are no part of a record's history."""
 
-DELETED = "deleted_at"
+DELETED, LEFT = "deleted_at", "left_scope"
 
 KEPT = {
-    name: tuple(each.name for each in (*entity.fields, *LINK_FIELDS) if each.name not in NOT_HISTORY)
+    name: tuple(each.name for each in (*entity.fields, *HIDDEN_FIELDS) if each.name not in NOT_HISTORY)
     for name, entity in ENTITIES.items()
 }
 """The fields of each entity whose changes are kept; the names under which links find a record are among them."""
@@ -58,15 +58,28 @@ def changes(
 
 def delete(db: Connection, entity: str, *where: Any, at: datetime, run_id: str) -> None:
     """Marks the live rows that `where` names as deleted and keeps that in their history."""
+    _mark(db, entity, {DELETED: at}, *where, at=at, run_id=run_id)
+
+
+def leave(db: Connection, entity: str, *where: Any, at: datetime, run_id: str) -> None:
+    """Marks the live rows that `where` names as out of their scope and keeps that in their history."""
+    left = entity_tables[entity].c[LEFT]
+    _mark(db, entity, {LEFT: True}, *where, left.is_not(True), at=at, run_id=run_id)
+
+
+def _mark(
+    db: Connection, entity: str, mark: Mapping[str, Any], *where: Any, at: datetime, run_id: str
+) -> None:
     table = entity_tables[entity]
     key = [table.c[name] for name in (*RECORD_KEY, "external_key")]
     if "project_key" in table.c:
         key.append(table.c.project_key)
-    gone = db.execute(
-        update(table).where(*where, table.c.deleted_at.is_(None)).values(deleted_at=at).returning(*key)
+    marked = db.execute(
+        update(table).where(*where, table.c.deleted_at.is_(None)).values(mark).returning(*key)
     ).mappings()
-    same = {"entity": entity, "field": DELETED, "before": None, "after": at, "valid_at": at, "at": at}
-    rows = [{"project_key": None, **row, **same, "run_id": run_id} for row in gone]
+    ((field, value),) = mark.items()
+    same = {"entity": entity, "field": field, "before": None, "after": value, "valid_at": at, "at": at}
+    rows = [{"project_key": None, **row, **same, "run_id": run_id} for row in marked]
     if rows:
         db.execute(insert(history), rows)
 
@@ -85,6 +98,6 @@ def history_of(
     statement = (
         select(history).where(or_(history.c.project_key == project_key, *places)).order_by(history.c.id)
     )
-    hidden = [each.name for each in LINK_FIELDS]
+    hidden = [each.name for each in HIDDEN_FIELDS]
     statement = statement.where(history.c.field == field if field else history.c.field.not_in(hidden))
     return [dict(row) for row in db.execute(statement).mappings()]

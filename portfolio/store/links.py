@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from portfolio.store.live import stands
 from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables
 
 Name = tuple[str, str]
@@ -60,7 +61,7 @@ def _defining_rows(db: Connection, sources: Iterable[tuple[str, str]]) -> list[M
     for name, kind in sources:
         found = db.execute(
             select(table)
-            .where(table.c.connection == name, table.c.kind == kind, table.c.deleted_at.is_(None))
+            .where(table.c.connection == name, table.c.kind == kind, stands(table))
             .order_by(table.c.key, table.c.external_id)
         ).mappings()
         rows += [dict(row) for row in found]
@@ -200,9 +201,7 @@ def _link_outages(db: Connection, names: Registry) -> int:
     services: dict[str, set[str]] = {}
     for service, key in db.execute(
         select(ticket.c.service, ticket.c.project_key)
-        .where(
-            ticket.c.service.is_not(None), ticket.c.project_key.is_not(None), ticket.c.deleted_at.is_(None)
-        )
+        .where(ticket.c.service.is_not(None), ticket.c.project_key.is_not(None), stands(ticket))
         .distinct()
     ):
         services.setdefault(service, set()).add(key)
@@ -232,7 +231,7 @@ def unlinked(db: Connection) -> list[dict[str, Any]]:
             continue
         rows = db.execute(
             select(table.c.connection, table.c.kind, table.c.external_key, table.c.external_id)
-            .where(table.c.project_key.is_(None), table.c.deleted_at.is_(None))
+            .where(table.c.project_key.is_(None), stands(table))
             .order_by(table.c.connection, table.c.kind, table.c.external_key)
         )
         for name, kind, key, external_id in rows:

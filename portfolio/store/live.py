@@ -9,10 +9,15 @@ from portfolio import facts
 from portfolio.store.tables import entity_tables
 
 
+def stands(table: Any) -> Any:
+    """The condition for rows of an entity's table that count: neither deleted nor out of their scope."""
+    return and_(table.c.deleted_at.is_(None), table.c.left_scope.is_not(True))
+
+
 def live(entity: str) -> Any:
-    """The condition for rows of an entity that stand and belong to a project."""
+    """The condition for rows of an entity that count and belong to a project."""
     table = entity_tables[entity]
-    return and_(table.c.deleted_at.is_(None), table.c.project_key.is_not(None))
+    return and_(stands(table), table.c.project_key.is_not(None))
 
 
 def rows(db: Connection, entity: str) -> Iterable[Row[Any]]:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from portfolio.model import COMMON, ENTITIES, LINK_FIELDS, FieldType
+from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS, FieldType
 from portfolio.store.manual import STILL_OPEN
 from portfolio.store.tables import (
     RECORD_KEY,
@@ -143,7 +143,7 @@ def _out_of_sight(entity: str, moment: Moment) -> Any:
 
 
 def _types(entity: str) -> dict[str, FieldType]:
-    return {each.name: each.type for each in (*COMMON, *ENTITIES[entity].fields, *LINK_FIELDS)}
+    return {each.name: each.type for each in (*COMMON, *ENTITIES[entity].fields, *HIDDEN_FIELDS)}
 
 
 def typed(kind: FieldType, value: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from portfolio.store import bulk, history, tables
 from portfolio.store.tables import scope as scopes
@@ -15,6 +15,8 @@ from portfolio.store.types import Dumped, canonical, dump
 
 BATCH = 400
 EMPTY = "{}"
+LEFT = -1
+"""In the column `missing`: the record exists, and it is no longer in the scope in which it was read."""
 
 
 class Observed(Protocol):
@@ -177,13 +179,14 @@ def stored_ids(db: Connection, read: Read) -> set[str]:
 
 
 def ids_of_kind(db: Connection, read: Read) -> set[str]:
-    """Ids of all live records of the read's kind, in whatever scope."""
+    """Ids of all live records of the read's kind that are in a scope, whichever it is."""
     return set(
         db.scalars(
             select(source_record.c.external_id).where(
                 source_record.c.connection == read.connection,
                 source_record.c.kind == read.kind,
                 source_record.c.deleted_at.is_(None),
+                source_record.c.missing != LEFT,
             )
         )
     )
@@ -225,6 +228,7 @@ def _within(read: Read) -> tuple[Any, ...]:
         source_record.c.kind == read.kind,
         source_record.c.scope == read.scope,
         source_record.c.deleted_at.is_(None),
+        source_record.c.missing != LEFT,
     )
 
 
@@ -273,6 +277,18 @@ def bury(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_id
             history.delete(db, entity, *_named(table, read, some), at=at, run_id=run_id)
 
 
+def leave(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_id: str) -> None:
+    """Notes that these records exist but left the scope: they count no more until a read gives them again."""
+    for some in batches(sorted(ids)):
+        db.execute(
+            update(source_record)
+            .where(*_within(read), source_record.c.external_id.in_(some))
+            .values(missing=LEFT)
+        )
+        for entity, table in tables.entity_tables.items():
+            history.leave(db, entity, *_named(table, read, some), at=at, run_id=run_id)
+
+
 def _named(table: Any, read: Read, ids: Sequence[str]) -> tuple[Any, ...]:
     return (
         table.c.connection == read.connection,
@@ -296,25 +312,11 @@ def keep_cursor(db: Connection, read: Read, **values: Any) -> None:
     bulk.upsert(db, scopes, [row], ("connection", "kind", "scope"))
 
 
-def forget_other_scopes(db: Connection, connection: str, reads: Iterable[Read]) -> None:
-    """Drops the cursors of scopes that the configuration no longer names."""
-    wanted = {(read.kind, read.scope) for read in reads}
-    for row in db.execute(
-        select(scopes.c.kind, scopes.c.scope).where(scopes.c.connection == connection)
-    ).all():
-        if (row.kind, row.scope) not in wanted:
-            db.execute(
-                delete(scopes).where(
-                    scopes.c.connection == connection, scopes.c.kind == row.kind, scopes.c.scope == row.scope
-                )
-            )
-
-
 def counts(db: Connection) -> dict[str, int]:
-    """Records per connection that are not deleted."""
+    """Records per connection that are neither deleted nor out of their scope."""
     rows = db.execute(
         select(source_record.c.connection, func.count())
-        .where(source_record.c.deleted_at.is_(None))
+        .where(source_record.c.deleted_at.is_(None), source_record.c.missing != LEFT)
         .group_by(source_record.c.connection)
     )
     return {row[0]: row[1] for row in rows}

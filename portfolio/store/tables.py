@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table
 
-from portfolio.model import COMMON, ENTITIES, LINK_FIELDS, Entity
+from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS, Entity
 from portfolio.store.types import Document, Instant, Packed, Words, column_type
 
 metadata = MetaData()
@@ -23,7 +23,7 @@ def _entity_table(entity: Entity) -> Table:
         )
         for each in COMMON
     ]
-    columns += [Column(each.name, column_type(each.type)) for each in (*entity.fields, *LINK_FIELDS)]
+    columns += [Column(each.name, column_type(each.type)) for each in (*entity.fields, *HIDDEN_FIELDS)]
     table = Table(entity.name, metadata, *columns)
     if entity.field("project_key"):
         Index(f"ix_{entity.name}_project", table.c.project_key)

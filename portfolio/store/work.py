@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 
 from portfolio import facts
 from portfolio.forecast import WEEKS
-from portfolio.store.live import live, source_of
+from portfolio.store.live import live, source_of, stands
 from portfolio.store.tables import entity_tables
 
 EXAMPLES = 5
@@ -67,7 +67,7 @@ def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
     item = entity_tables["work_item"]
     parent = (
         select(item.c.connection, item.c.parent_id)
-        .where(item.c.parent_id.is_not(None), item.c.deleted_at.is_(None))
+        .where(item.c.parent_id.is_not(None), stands(item))
         .distinct()
         .subquery()
     )

@@ -77,6 +77,7 @@ def nothing_lost(world: World) -> Iterator[str]:
                     source_record.c.connection == name,
                     source_record.c.kind == kind,
                     source_record.c.deleted_at.is_(None),
+                    source_record.c.missing >= 0,
                 )
                 if row.scope == within or row.external_id in served
             }

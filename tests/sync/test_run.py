@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from config.loading import load
 from config.settings import Settings
@@ -16,8 +16,9 @@ from connectors.errors import ContractBroken, CredentialsRefused, RateLimited, U
 from portfolio.store import audit, leases, records, runs
 from portfolio.store.database import Store, open_store
 from portfolio.store.records import Read
-from portfolio.store.tables import lease
+from portfolio.store.tables import entity_tables, judgement, lease
 from sync.engine import Run
+from sync.lookback import rebuilt
 from sync.outcome import Caps, Report
 from sync.reporting import document
 from sync.wiring import policy
@@ -39,8 +40,10 @@ connections:
     tool: servicenow
     url: http://127.0.0.1:2
     auth: {type: basic, user: portico, password: "${PASSWORD}"}
-    read: [{kind: incident}]
-projects: {from: [{connection: snow, kind: pm_project}]}
+    read: [{kind: incident, scope: active=true}]
+projects:
+  from: [{connection: snow, kind: pm_project}]
+  rules: [{connection: other, kind: incident, value: u_project, equals: key}]
 """
 
 
@@ -56,6 +59,22 @@ def body(number: int, **more: str) -> dict[str, Any]:
         "approved_end_date": "2026-12-31 05:00:00",
         **more,
     }
+
+
+def incident(number: int, **more: str) -> dict[str, Any]:
+    """An open incident of the first project."""
+    return {
+        "number": f"INC{number}",
+        "state": "1",
+        "active": "true",
+        "opened_at": "2026-11-01 10:00:00",
+        "u_project": "PRJ0000",
+        **more,
+    }
+
+
+def open_tickets(city: "City") -> int:
+    return int(city.report()["projects"][0]["ticket_counts"]["open"])
 
 
 @dataclass
@@ -105,7 +124,8 @@ def city(store_url: str, tmp_path: Path) -> Iterator[City]:
         made = City(store, settings, {"snow": MemoryTool(), "other": MemoryTool()})
         for number in range(25):
             made.tools["snow"].put(f"id{number}", body(number))
-        made.tools["other"].put("inc1", {"number": "INC1", "state": "1", "opened_at": "2026-11-01 10:00:00"})
+        for number in range(12):
+            made.tools["other"].put(f"inc{number}", incident(number))
         yield made
 
 
@@ -188,6 +208,77 @@ def test_a_record_is_deleted_when_two_censuses_and_a_read_by_id_agree(city: City
     assert "id3" in after_one
     assert "id3" not in after_two
     assert len(city.report()["projects"]) == 24
+
+
+def test_records_that_leave_their_scope_hold_nothing_count_no_more_and_are_not_deleted(city: City) -> None:
+    city.run()
+    before = open_tickets(city)
+    for number in range(6):
+        city.tools["other"].put(f"inc{number}", incident(number, state="7", active="false"))
+    left = city.run(census=True)
+    further = [city.run(census=True) for _ in range(2)]
+    with city.store.reading() as db:
+        ticket = entity_tables["ticket"]
+        deleted = db.scalars(select(ticket.c.external_id).where(ticket.c.deleted_at.is_not(None))).all()
+
+    assert [each.outcome for each in (left, *further)] == ["done"] * 3
+    assert (before, open_tickets(city)) == (12, 6)
+    assert deleted == []
+
+
+def test_what_left_its_scope_still_counts_on_the_days_before(city: City) -> None:
+    city.run()
+    then = city.now
+    city.now += timedelta(days=1)
+    city.tools["other"].put("inc0", incident(0, state="7", active="false"))
+    city.run(census=True)
+    with city.store.reading() as db:
+        past = rebuilt(
+            db, city.settings, policy(city.settings), as_of=then.date(), known_at=None, now=city.now
+        )
+
+    assert past["projects"][0]["ticket_counts"]["open"] == 12
+    assert open_tickets(city) == 11
+
+
+def test_a_judgement_that_stands_on_a_new_day_is_not_made_again_all_day(city: City) -> None:
+    def marks() -> dict[str, str]:
+        with city.store.reading() as db:
+            return {row.project_key: row.facts for row in db.execute(select(judgement))}
+
+    city.run()
+    first = marks()
+    city.now += timedelta(days=1)
+    city.run()
+    second = marks()
+    city.run()
+
+    assert first.keys() == second.keys()
+    assert not set(first.values()) & set(second.values())
+    assert marks() == second
+
+
+def test_a_record_that_returns_to_its_scope_counts_again(city: City) -> None:
+    city.run()
+    city.tools["other"].put("inc0", incident(0, state="7", active="false"))
+    city.run(census=True)
+    away = open_tickets(city)
+    city.tools["other"].put("inc0", incident(0))
+    city.run()
+
+    assert (away, open_tickets(city)) == (11, 12)
+
+
+def test_a_record_that_returns_without_a_change_of_its_own_is_read_at_the_census(city: City) -> None:
+    city.run()
+    row = city.tools["other"].rows["inc0"]
+    row.body["active"] = "false"
+    city.run(census=True)
+    away = open_tickets(city)
+    row.body["active"] = "true"
+    city.run(census=True)
+
+    assert (away, open_tickets(city)) == (11, 12)
 
 
 def test_mass_disappearance_is_held_until_a_person_approves(city: City) -> None:

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("actual_hours", sa.BigInteger(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_allocation_project", "allocation", ["project_key"], unique=False)
@@ -101,6 +102,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_baseline_project", "baseline", ["project_key"], unique=False)
@@ -134,6 +136,7 @@ def upgrade() -> None:
         sa.Column("posted_on", sa.Date(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_budget_line_project", "budget_line", ["project_key"], unique=False)
@@ -187,6 +190,7 @@ def upgrade() -> None:
         sa.Column("content_hash", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_deliverable_project", "deliverable", ["project_key"], unique=False)
@@ -251,6 +255,7 @@ def upgrade() -> None:
         sa.Column("achieved_on", sa.Date(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_milestone_project", "milestone", ["project_key"], unique=False)
@@ -285,6 +290,7 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_table(
@@ -349,6 +355,7 @@ def upgrade() -> None:
         sa.Column("sources", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_table(
@@ -408,6 +415,7 @@ def upgrade() -> None:
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_risk_project", "risk", ["project_key"], unique=False)
@@ -493,6 +501,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_status_report_project", "status_report", ["project_key"], unique=False)
@@ -528,6 +537,7 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_ticket_project", "ticket", ["project_key"], unique=False)
@@ -565,6 +575,7 @@ def upgrade() -> None:
         sa.Column("labels", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index("ix_work_item_project", "work_item", ["project_key"], unique=False)
