@@ -147,12 +147,11 @@ def _keep_since(body: Mapping[str, Any], before: Judged | None, today: date) -> 
 
 
 def assess(
-    db: Connection, settings: Settings, policy: judge.Policy, *, now: datetime, run_id: str, link: bool = True
+    db: Connection, settings: Settings, policy: judge.Policy, *, now: datetime, run_id: str
 ) -> Assessed:
     """Links, judges and keeps a snapshot if a figure, a status or a source's state changed since the newest one."""
     names = links.registry(db, *declared_projects(settings))
-    if link:
-        links.link(db, names)
+    links.link(db, names)
     reach("assess.linked")
     stated = sources(db, settings, now)
     expired = frozenset(each["connection"] for each in stated if each["expired"])
@@ -170,6 +169,10 @@ def assess(
         key: each for key, each in judged.items() if key not in before or _moved(before[key], each)
     }
     changed |= {key: None for key in before if key not in judged}
+    if last is not None:
+        stood = {key: judged[key].facts for key in before if key in judged and key not in changed}
+        moved = {key: mark for key, mark in stood.items() if mark != before[key].facts}
+        snapshots.note_facts(db, last.number, moved)
     portfolio = portfolio_of(db, settings, names, [each.body for each in judged.values()])
     if (
         last is not None

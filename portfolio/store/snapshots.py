@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, extract, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, extract, func, insert, select, update
 
 from portfolio.store.tables import judgement, snapshot
 from portfolio.store.types import canonical
@@ -122,6 +122,23 @@ def keep(
 def advance(db: Connection, number: int, sources: Sequence[Mapping[str, Any]]) -> None:
     """Keeps the newest read stamps of a snapshot in which nothing else changed; what it was taken from stays."""
     db.execute(update(snapshot).where(snapshot.c.number == number).values(newest_sources=list(sources)))
+
+
+def note_facts(db: Connection, number: int, marks: Mapping[str, str]) -> None:
+    """Keeps the facts by which the judgements of snapshot `number` were last found to stand: they need no new judgement."""
+    if not marks:
+        return
+    newest_of = (
+        select(func.max(judgement.c.snapshot))
+        .where(judgement.c.project_key == bindparam("b_key"), judgement.c.snapshot <= number)
+        .scalar_subquery()
+    )
+    db.execute(
+        update(judgement)
+        .where(judgement.c.project_key == bindparam("b_key"), judgement.c.snapshot == newest_of)
+        .values(facts=bindparam("b_facts")),
+        [{"b_key": key, "b_facts": facts} for key, facts in marks.items()],
+    )
 
 
 def earliest(db: Connection) -> Row[Any] | None:
