@@ -60,7 +60,6 @@ class JwtBearer(Part):
     client_id: Text
     user: Text
     private_key: Secret
-    key_id: Text | None = None
     token_url: HttpUrl | None = None
 
 

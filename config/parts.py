@@ -56,7 +56,6 @@ def _with_keys(error: Any, accepted: str) -> InitErrorDetails:
 
 QUOTE = "text: put it in quotes (a bare number loses leading zeros)"
 Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict(), Field(ge=1)]
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
 OnDrift = Literal["restore", "keep", "report"]

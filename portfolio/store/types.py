@@ -18,7 +18,6 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from portfolio.model import FieldType
 
 _CANONICAL = msgspec.json.Encoder(order="sorted")
-MINOR = Decimal("0.01")
 MILLIONTH = Decimal("0.000001")
 
 

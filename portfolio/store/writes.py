@@ -79,9 +79,3 @@ def owned(db: Connection) -> dict[tuple[str, str, str], Mapping[str, Any]]:
     """(connection, record, field) to what was last written there: value, shown, flips, written_at."""
     rows = db.execute(select(ownership)).mappings()
     return {(row["connection"], row["record"], row["field"]): dict(row) for row in rows}
-
-
-def journal(db: Connection, run_id: str) -> list[Mapping[str, Any]]:
-    """The writes of one run, in order."""
-    rows = db.execute(select(write).where(write.c.run_id == run_id).order_by(write.c.id)).mappings()
-    return [dict(row) for row in rows]
