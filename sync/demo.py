@@ -9,11 +9,9 @@ from typing import Any
 from portfolio.store import manual
 from sandbox.city import City, Size, build
 from sandbox.tools import Sandbox, start
-from sync.engine import Run
 from sync.outcome import Caps, Report
 from sync.program import Program, Refused
 from sync.reporting import document
-from sync.wiring import policy
 
 REPORTS = (
     ("html", "report.html"),
@@ -72,18 +70,7 @@ def _clear(folder: Path) -> None:
 
 def once(program: Program, say: Callable[[str], None]) -> Report:
     """One sync over every connection."""
-    with (
-        program.store() as store,
-        Run(
-            store,
-            program.settings,
-            policy(program.settings),
-            command="sync",
-            now=program.now(),
-            clock=program.now,
-            say=say,
-        ) as run,
-    ):
+    with program.store() as store, program.run(store, "sync", say=say) as run:
         run.pull(list(program.settings.connections))
         run.plan(Caps())
         run.apply()

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from portfolio.store.database import Store
+    from sync.engine import Run
 
 DONE, FINDINGS, USAGE, HELD, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: all done · done with findings · usage or configuration error · a safety brake holds · interrupted."""
@@ -63,6 +65,31 @@ class Program:
         from portfolio.store.database import open_store  # noqa: PLC0415  (as above)
 
         return open_store(self.settings.store, keep=keep)
+
+    def run(
+        self,
+        store: "Store",
+        command: str,
+        *,
+        stop: threading.Event | None = None,
+        say: Callable[[str], None] | None = None,
+        may_write: Callable[[str], bool] | None = None,
+    ) -> "Run":
+        """A run of the named command over an open store, at this invocation's instant."""
+        from sync.engine import Run  # noqa: PLC0415  (as above)
+        from sync.wiring import policy  # noqa: PLC0415  (as above)
+
+        return Run(
+            store,
+            self.settings,
+            policy(self.settings),
+            command=command,
+            now=self.now(),
+            clock=self.now,
+            stop=stop,
+            say=say or self.progress,
+            may_write=may_write or self.may_write(),
+        )
 
     def redact(self, text: str) -> str:
         """Text without any of the configuration's secrets."""

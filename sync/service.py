@@ -12,12 +12,10 @@ from portfolio.store.failures import StoreError
 from reports import formats, portal
 from reports.html import content_security_policy
 from sync.deliver import deliver
-from sync.engine import Run
 from sync.outcome import Caps
 from sync.program import Program
 from sync.reporting import NoSnapshot, document
 from sync.scheduler import plan_jobs
-from sync.wiring import policy
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -53,16 +51,7 @@ class Service:
         try:
             with (
                 program.store() as store,
-                Run(
-                    store,
-                    program.settings,
-                    policy(program.settings),
-                    command="serve",
-                    now=program.now(),
-                    clock=program.now,
-                    stop=self.stop,
-                    may_write=self.may_write,
-                ) as run,
+                program.run(store, "serve", stop=self.stop, say=_LOG.info, may_write=self.may_write) as run,
             ):
                 run.pull(list(program.settings.connections), census=census)
                 if not self.stop.is_set():

@@ -1,16 +1,58 @@
 """What the records that carry Portico's fields show now."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import or_, select
 
 from connectors.base import Connector, Shown, Target
+from connectors.errors import ConnectorError
 from portfolio.store.database import Store
 from portfolio.store.tables import source_record
 from sync import wishes
-from sync.plan import Refusal
+from sync.errand import Errand
+from sync.plan import Refusal, Sight
 from sync.wishes import Wanted
+
+Place = tuple[str, str]
+"""A connection and the reference of a record there."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the targets show: `sights` for the plan, `shown` for the patches, and what is not there."""
+
+    sights: dict[Place, Sight] = field(default_factory=dict)
+    shown: dict[Place, Shown] = field(default_factory=dict)
+    missing: list[Refusal] = field(default_factory=list)
+
+
+def of(errand: Errand, wanted: Sequence[Wanted]) -> Seen:
+    """What every target shows. A connection that cannot be looked at is noted in the report as unread."""
+    by_name: dict[str, list[Wanted]] = defaultdict(list)
+    for each in wanted:
+        if each.wishes:
+            by_name[each.wishes[0].connection].append(each)
+    seen = Seen()
+    for name, some in by_name.items():
+        try:
+            found = shown(errand.store, partial(errand.connector, name), name, some)
+        except ConnectorError as error:
+            errand.report.unread[name] = error.text
+            errand.say(f"{name}: write targets cannot be read: {error.text}")
+            continue
+        seen.shown |= {(name, record): each for record, each in found.items()}
+        for each in some:
+            place = (name, wishes.reference(each.target))
+            there = seen.shown.get(place)
+            if there is None or (not there.exists and each.target.id is not None):
+                seen.missing.append(absent(name, each))
+            else:
+                seen.sights[place] = Sight(there.exists, there.values)
+    return seen
 
 
 def shown(

@@ -8,11 +8,9 @@ from typing import Any
 
 import click
 
-from sync.engine import Run
 from sync.outcome import Caps, Report
 from sync.plan import as_document
 from sync.program import DONE, FINDINGS, HELD, INTERRUPTED, Program, Refused, json_option
-from sync.wiring import policy
 
 
 class Share(click.ParamType[Decimal]):
@@ -112,21 +110,6 @@ def finish(program: Program, report: Report, *, as_json: bool, written: bool) ->
     return exit_code(report)
 
 
-def start(program: Program, store: Any, command: str, stop: threading.Event | None = None) -> Run:
-    """A run over an open store."""
-    return Run(
-        store,
-        program.settings,
-        policy(program.settings),
-        command=command,
-        now=program.now(),
-        clock=program.now,
-        stop=stop,
-        say=program.progress,
-        may_write=program.may_write(),
-    )
-
-
 @click.command()
 @click.argument("connection", nargs=-1)
 @click.option("--full", is_flag=True, help="Read everything, not only changes.")
@@ -135,7 +118,7 @@ def start(program: Program, store: Any, command: str, stop: threading.Event | No
 def pull(program: Program, connection: tuple[str, ...], *, full: bool, as_json: bool) -> int:
     """Reads changes (or everything) into the store."""
     names = known(program, connection)
-    with program.store() as store, start(program, store, "pull", interruptible()) as run:
+    with program.store() as store, program.run(store, "pull", stop=interruptible()) as run:
         run.pull(names, full=full)
     return finish(program, run.report, as_json=as_json, written=False)
 
@@ -145,7 +128,7 @@ def pull(program: Program, connection: tuple[str, ...], *, full: bool, as_json: 
 @click.pass_obj
 def assess(program: Program, *, as_json: bool) -> int:
     """Recomputes status, metrics and gates; takes a snapshot."""
-    with program.store() as store, start(program, store, "assess") as run:
+    with program.store() as store, program.run(store, "assess") as run:
         run.assess()
     return finish(program, run.report, as_json=as_json, written=False)
 
@@ -155,7 +138,7 @@ def assess(program: Program, *, as_json: bool) -> int:
 @click.pass_obj
 def plan(program: Program, *, as_json: bool) -> int:
     """Shows the writes that apply would make: record, field, before, after, why."""
-    with program.store(keep=False) as store, start(program, store, "plan") as run:
+    with program.store(keep=False) as store, program.run(store, "plan") as run:
         made = run.plan(Caps())
     if as_json:
         program.print_json(as_document(made, run.report.held))
@@ -178,7 +161,7 @@ def apply(
 ) -> int:
     """Makes the planned writes; above a cap it writes nothing and exits 3."""
     stop = interruptible()
-    with program.store() as store, start(program, store, "apply", stop) as run:
+    with program.store() as store, program.run(store, "apply", stop=stop) as run:
         run.plan(Caps(max_changes, max_share, approve))
         run.apply()
     return finish(program, run.report, as_json=as_json, written=True)
@@ -205,7 +188,7 @@ def sync(
     """Pulls, assesses, plans and applies as one run: the main job."""
     names = known(program, connection)
     stop = interruptible()
-    with program.store(keep=not dry_run) as store, start(program, store, "sync", stop) as run:
+    with program.store(keep=not dry_run) as store, program.run(store, "sync", stop=stop) as run:
         run.pull(names, full=full, approve=approve)
         if not stop.is_set():
             run.plan(Caps(max_changes, max_share, approve), names)

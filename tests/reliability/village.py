@@ -202,7 +202,7 @@ class Village:
 
 def steps(run: Run, *, approve: bool = False, **pull: Any) -> None:
     """What `portico sync` does."""
-    run.pull(list(run.settings.connections), approve=approve, **pull)
+    run.pull(list(run.errand.settings.connections), approve=approve, **pull)
     run.plan(Caps(approve=approve))
     run.apply()
 
