@@ -469,6 +469,28 @@ def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: 
     assert city.tools["snow"].write_log == []
 
 
+def test_a_connection_lost_between_plan_and_writing_stops_alone(city: City) -> None:
+    with Run(
+        city.store,
+        city.settings,
+        policy(city.settings),
+        command="sync",
+        now=city.now,
+        clock=lambda: city.now,
+        connect=city.connect,
+    ) as run:
+        run.pull(list(city.settings.connections))
+        run.plan(Caps())
+        with open_store(city.settings.store) as other, other.transaction() as db:
+            db.execute(update(lease).where(lease.c.name == "snow").values(until=0.0))
+            assert leases.take(db, "snow", "elsewhere.example:1:aaaa")
+        run.apply()
+
+    assert run.report.outcome == "findings"
+    assert "snow" in run.report.unread
+    assert city.tools["snow"].write_log == []
+
+
 def test_a_portfolio_setting_that_changes_days_translates_what_is_stored_again(city: City) -> None:
     city.run()
     before = city.report()["projects"][0]["schedule"]["finish_baseline"]
