@@ -220,6 +220,9 @@ class ServiceNow(_Http):
 
     tool: Literal["servicenow"]
     url: HttpUrl
+    timeout: Annotated[float, Field(gt=0, le=600)] = Field(
+        default=75, description="seconds to wait for an answer; the instance itself gives up after 60"
+    )
     auth: Annotated[Basic | Bearer | ApiKey | ClientCredentials | JwtBearer, Field(discriminator="type")]
 
 

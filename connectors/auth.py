@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import requests
 from requests import PreparedRequest
@@ -123,7 +124,10 @@ class ClientCredentials(_OAuth):
 
 
 class JwtBearer(_OAuth):
-    """OAuth 2 JWT bearer grant (RFC 7523) for `subject`, signed RS256 with a PEM private key."""
+    """OAuth 2 JWT bearer grant (RFC 7523) for `subject`, signed RS256 with a PEM private key.
+
+    Each assertion has a `jti` of its own: ServiceNow takes one only once.
+    """
 
     def __init__(
         self,
@@ -140,7 +144,13 @@ class JwtBearer(_OAuth):
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         def form() -> Mapping[str, str]:
-            claims = {"iss": client_id, "sub": subject, "aud": audience, "exp": now() + timedelta(minutes=3)}
+            claims = {
+                "iss": client_id,
+                "sub": subject,
+                "aud": audience,
+                "exp": now() + timedelta(minutes=3),
+                "jti": uuid4().hex,
+            }
             return {
                 "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
                 "assertion": _signed(claims, private_key),

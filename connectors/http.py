@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 from urllib.parse import quote, quote_plus
 
@@ -124,7 +125,8 @@ class Http:
     `timeout` bounds one attempt, head and body; `longest_wait` is the longest Retry-After that is waited
     for. `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares.
     `waits` counts the answers 429 that it got. Plain http is accepted for loopback only. Redirects are never
-    followed. The proxies, certificates and .netrc of the environment are ignored: `proxy` and `ca_file` say it all.
+    followed. No cookie is kept: in a session that a tool begins, our requests would wait for each other. The proxies,
+    certificates and .netrc of the environment are ignored: `proxy` and `ca_file` say it all.
     """
 
     def __init__(
@@ -167,6 +169,7 @@ class Http:
             self._pace.at_most(requests_per_second)
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.auth = auth
         self._session.verify = ca_file or True
         self._session.mount("https://", DeadlineAdapter(pool_maxsize=_MOST_AT_ONCE))

@@ -6,9 +6,9 @@
 - the Link header points at the instance's own host, not at the one that was asked
 - too many rows for one transaction: 200 with rows and an `error` beside them, or a body cut short
 - over the quota: 429 with a Retry-After of half an hour
+- too many transactions at once: 429 that names no rule, or 202 without a body for a request that was dropped
 """
 
-import base64
 import json
 import threading
 from collections import deque
@@ -23,6 +23,7 @@ from flask import Flask, Response, request
 
 from sandbox.city import City
 from sandbox.servicenow_city import tables_of
+from sandbox.servicenow_login import Login
 from sandbox.servicenow_query import Query, parse
 from sandbox.servicenow_tables import Clock, Column, Rights, Row, Tables, stored
 
@@ -43,10 +44,15 @@ class Instance:
     user: str = USER
     password: str = PASSWORD
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
+    login: Login = field(default_factory=Login)
     rights: Rights = field(default_factory=Rights)
     quota: int | None = None
     """How many more requests are answered before 429."""
     retry_after: int = 1800
+    busy: int = 0
+    """How many requests get a 429 without a rule's headers, as if every semaphore were taken."""
+    dropped: int = 0
+    """How many requests get a 202 without a body, as if their session had too many of them waiting."""
     rows_in_time: int | None = None
     """Pages with more rows than this are cancelled half-way."""
     cancelled: Literal["beside", "torn"] = "beside"
@@ -85,9 +91,18 @@ def create_table_app(instance: Instance) -> Flask:
         instance.lock.release()
 
     @app.after_request
-    def date(response: Response) -> Response:
+    def stamp_it(response: Response) -> Response:
         response.headers["Date"] = format_datetime(instance.tables.now().astimezone(UTC), usegmt=True)
+        response.set_cookie("JSESSIONID", "A1B2C3D4", httponly=True)
+        response.set_cookie("glide_user_route", "glide.a1b2", httponly=True)
         return response
+
+    @app.post("/oauth_token.do")
+    def token() -> Response:
+        answer, status = instance.login.token(
+            request, instance.user, instance.password, instance.tables.now()
+        )
+        return _json(answer, status)
 
     @app.get("/api/now/table/<table>")
     @app.get("/api/now/v2/table/<table>")
@@ -137,20 +152,28 @@ def create_table_app(instance: Instance) -> Flask:
 
 
 def _refused(instance: Instance) -> Response | None:
-    expected = base64.b64encode(f"{instance.user}:{instance.password}".encode()).decode()
-    if request.headers.get("Authorization") != f"Basic {expected}":
+    login, now = instance.login, instance.tables.now()
+    login.kept_sessions += "JSESSIONID" in request.cookies
+    if request.path == "/oauth_token.do":
+        return None
+    if not login.knows(request, instance.user, instance.password, now):
+        login.refused += 1
         refusal = _error(401, "User Not Authenticated", "Required to provide Auth information")
         refusal.headers["WWW-Authenticate"] = 'BASIC realm="Service-now"'
         return refusal
+    if instance.dropped > 0:
+        instance.dropped -= 1
+        return Response(status=202)
+    if instance.busy > 0:
+        instance.busy -= 1
+        return _error(429, "Too many requests", "Maximum concurrent transactions reached")
     if instance.quota is None:
         return None
     if instance.quota <= 0:
         limited = _error(429, "Rate limit exceeded", None)
         limited.headers["Retry-After"] = str(instance.retry_after)
         limited.headers["X-RateLimit-Limit"] = "0"
-        limited.headers["X-RateLimit-Reset"] = str(
-            int(instance.tables.now().timestamp()) + instance.retry_after
-        )
+        limited.headers["X-RateLimit-Reset"] = str(int(now.timestamp()) + instance.retry_after)
         limited.headers["X-RateLimit-Rule"] = "portico hourly"
         return limited
     instance.quota -= 1
@@ -160,7 +183,7 @@ def _refused(instance: Instance) -> Response | None:
 def _gate(instance: Instance, table: str) -> Response | None:
     if not instance.tables.has(table):
         return _error(400, f"Invalid table {table}", None)
-    if table in instance.rights.closed:
+    if table in instance.rights.closed or not instance.login.opens(request, table):
         return _error(403, "User Not Authorized", "Failed API level ACL Validation")
     return None
 

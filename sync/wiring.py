@@ -80,12 +80,13 @@ def _oauth(connection: HttpTool, auth: Any) -> "AuthBase":
             url, auth.client_id, auth.client_secret.get_secret_value(), auth.scope, **ways
         )
     parts = urlsplit(url)
+    audience = auth.client_id if connection.tool == "servicenow" else f"{parts.scheme}://{parts.netloc}"
     return JwtBearer(
         url,
         auth.client_id,
         auth.user,
         auth.private_key.get_secret_value(),
-        audience=f"{parts.scheme}://{parts.netloc}",
+        audience=audience,
         **ways,
     )
 
@@ -140,6 +141,7 @@ _text = _path
 def _http(connection: HttpTool, secrets: tuple[str, ...]) -> Any:
     from connectors.http import Http  # noqa: PLC0415  (only the tools in use are loaded)
 
+    patience: dict[str, Any] = {"read_timeout": connection.timeout} if connection.tool == "servicenow" else {}
     return Http(
         str(connection.url),
         auth=_auth(connection),
@@ -148,6 +150,7 @@ def _http(connection: HttpTool, secrets: tuple[str, ...]) -> Any:
         proxy=_text(connection.proxy),
         timeout=connection.timeout,
         requests_per_second=connection.requests_per_second,
+        **patience,
     )
 
 

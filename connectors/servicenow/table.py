@@ -29,7 +29,10 @@ STORED_VALUES = {"sysparm_display_value": "false", "sysparm_exclude_reference_li
 """Dates in UTC, choices as codes, references bare; words come by dot-walking (`assigned_to.name`)."""
 
 _SMALLEST_PAGE = 10
-_SHRINK = 4
+_SHRINK = 2
+_ANSWERS = (200, 400, 403, 404)
+_BAD_DAYS = (202, 500)
+_GAVE_UP = b"Transaction cancelled"
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _CHECK_URL = "Check that url is the instance's own address."
 _FIX_QUERY = (
@@ -103,19 +106,27 @@ class Reader:
         params = {"sysparm_query": query, "sysparm_limit": str(limit), **STORED_VALUES}
         params["sysparm_suppress_pagination_header"] = "true"
         if fields:
-            params["sysparm_fields"] = ",".join(dict.fromkeys(fields))
-        try:
-            answer = self._http.request(
-                "GET", f"/api/now/table/{table}", params=params, ok=(200, 400, 403, 404), parse="bytes"
-            )
-        except Unavailable as error:
-            if "Transaction cancelled" in error.text:
-                raise Cancelled(error.text, fix=error.fix) from None
-            raise
+            params["sysparm_fields"] = ",".join(dict.fromkeys(("sys_id", *fields)))
+        answer = self._asked(table, params)
         document = _document(table, answer)
         if answer.status != codes.ok:
             _refuse(table, answer.status, document)
         return Rows(_records(table, document), _count(answer.headers), _date(answer.headers))
+
+    def _asked(self, table: str, params: Mapping[str, str]) -> Answer:
+        """The answer, which is a page or a refusal. A page that took too long is not asked for again as it was."""
+        place = f"/api/now/table/{table}"
+        answer = self._http.request("GET", place, params=params, ok=(*_ANSWERS, *_BAD_DAYS), parse="bytes")
+        if answer.status == codes.accepted:
+            raise Unavailable(
+                f"The instance put the request for {table} aside and dropped it (202).",
+                fix="Lower max_workers or requests_per_second, or let the account make more requests at once.",
+            )
+        if answer.status == codes.internal_server_error and _GAVE_UP in answer.body:
+            raise Cancelled(f"The instance gave up on {table}: {_GAVE_UP.decode()}.", fix=_FIX_SLOW)
+        if answer.status == codes.internal_server_error:
+            return self._http.request("GET", place, params=params, ok=_ANSWERS, parse="bytes")
+        return answer
 
     def by_change(self, table: str, query: str, fields: Sequence[str], place: Place) -> Iterator[Step]:
         """The visible rows that changed after `place`, oldest first, some of them perhaps twice.
@@ -276,7 +287,8 @@ def _records(table: str, document: Mapping[str, Any]) -> Sequence[Row]:
 def _refuse(table: str, status: int, document: Mapping[str, Any]) -> NoReturn:
     said = f"The instance refused to read {table} ({status}: {refusal_of(document)})."
     if status == codes.forbidden:
-        raise TableClosed(said, fix=f"Give the account's role a read rule (ACL) on {table}.")
+        fix = f"Give the account's role a read rule (ACL) on {table}, and name {table} in its REST API access policy."
+        raise TableClosed(said, fix=fix)
     raise TableNotThere(said, fix=f"Take {table} out of read, or install the plugin that brings it.")
 
 

@@ -1,159 +1,22 @@
 """The contract of every connector against the simulated instance, then the Table API's traps one by one."""
 
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-import requests
-from flask import request
-from openapi_core import OpenAPI
-from openapi_core.contrib.requests import RequestsOpenAPIRequest
-from openapi_core.exceptions import OpenAPIError
 
-from connectors.auth import basic
-from connectors.base import Cursor, Outcome, Page, Patch, Plain, SourceRecord, Stream, Target
+from connectors.base import Page, Plain, Stream, Target
 from connectors.errors import ContractBroken, CredentialsRefused, Invalid, RateLimited, Retry
-from connectors.http import Http
 from connectors.servicenow import ServiceNow
 from connectors.servicenow.columns import Column
 from sandbox.city import build
-from sandbox.faults import Faults, Rule
-from sandbox.server import serve
-from sandbox.servicenow import Instance, create_table_app
 from sandbox.servicenow_city import tables_of
-from sandbox.servicenow_schema import CITY_TABLES
-from sandbox.servicenow_tables import Tables, sys_id
-from tests.connectors.contract import ConnectorContract, Fault, Harness
-
-ROOT = Path(__file__).resolve().parents[2]
-CONTRACT = (
-    Path(os.environ.get("PORTICO_CONTRACTS", ROOT.parent / "shared/contracts"))
-    / "servicenow-table.fixed.json"
-)
-SECRET = "s3cr3t-of-servicenow"
-
-_FAULTS: Mapping[Fault, Rule] = {
-    "unauthorized": Rule(status=401, times=None),
-    "rate_limited": Rule(status=429, retry_after=1800, times=None),
-    "server_error": Rule(status=500, times=None),
-    "login_page": Rule(do="login_page", times=None),
-    "truncated": Rule(do="truncated", times=None),
-    "gone": Rule(status=410, times=None),
-    "dropped": Rule(do="drop", times=None),
-    "lost_write": Rule(do="drop", methods=("PATCH",), after_work=True, times=None),
-}
-
-
-class ServiceNowHarness:
-    secret = SECRET
-    stream = Stream("pm_project", scope="active=true^ORstate=2", fields=("short_description",))
-    values: Mapping[str, Plain] = MappingProxyType({
-        "u_gate_status": "G2 approved",
-        "u_rag_overall": "amber",
-        "u_budget_variance": Decimal("-1250.5"),
-        "u_gate_due": "2026-12-01",
-        "u_computed_at": "2026-11-20T13:00:00Z",
-    })  # fmt: skip
-    faults: frozenset[Fault] = frozenset([*_FAULTS, "repeated_page"])
-    paged = True
-    absent = sys_id("project", "absent")
-
-    def __init__(self, now: Callable[[], datetime], tables: Tables | None) -> None:
-        self.tool = Instance(tables or Tables(CITY_TABLES, now), password=SECRET)
-        self.app = create_table_app(self.tool)
-        self.faulty = Faults(self.app)
-        self.server = serve(self.faulty)
-        self._made = 0
-        self.checked = 0
-        self.violations: list[str] = []
-
-    @property
-    def writes(self) -> int:
-        return sum(1 for write in self.tool.write_log if write["by"] == self.tool.user)
-
-    @property
-    def requests(self) -> int:
-        return len(self.tool.requests)
-
-    def watch(self, contract: OpenAPI) -> None:
-        """Every request from now on is held against the vendor's contract."""
-
-        def hold() -> None:
-            self.checked += 1
-            sent = requests.Request(
-                request.method, request.url, dict(request.headers), data=request.get_data()
-            )
-            try:
-                contract.validate_request(RequestsOpenAPIRequest(sent))
-            except OpenAPIError as error:
-                self.violations.append(f"{request.full_path}: {error!r} {error.__cause__!r}")
-
-        self.app.before_request_funcs.setdefault(None, []).append(hold)
-
-    def connect(self, *, read_only: bool = False, **options: Any) -> ServiceNow:
-        http = Http(self.server.url, auth=basic(self.tool.user, SECRET), sleep=lambda _: None)
-        return ServiceNow("snow", http, read_only=read_only, **{"page_size": 3, **options})
-
-    def add(self, count: int) -> Sequence[str]:
-        return [self._insert() for _ in range(count)]
-
-    def _insert(self, table: str = "pm_project", **values: str) -> str:
-        self._made += 1
-        number = f"PRJ{self._made:07}"
-        row = {"number": number, "short_description": f"{number} created", "active": "true", **values}
-        return self.tool.tables.insert(table, row, "ada.moreno")["sys_id"]
-
-    def load(self, place: int, /, *, at: str, **values: str) -> str:
-        """A project that was last changed long ago, whatever the clock says."""
-        row = {"number": f"OLD{place:07}", "short_description": f"old {place}", "active": "true", **values}
-        id_ = sys_id("old", str(place))
-        return self.tool.tables.load("pm_project", {"sys_id": id_, "sys_updated_on": at, **row})["sys_id"]
-
-    def edit(self, record: str, **values: str) -> None:
-        row = self.tool.tables.find("pm_project", record)
-        assert row is not None
-        values = values or {"short_description": f"{row['number']} edited {row['sys_mod_count']}"}
-        self.tool.tables.edit("pm_project", record, "ada.moreno", **values)
-
-    def delete(self, record: str) -> None:
-        self.tool.tables.delete("pm_project", record)
-
-    def meddle(self, record: str) -> None:
-        self.edit(record, u_rag_overall="red")
-
-    def truth(self) -> Mapping[str, str]:
-        return {row["sys_id"]: row["short_description"] for row in self.tool.tables.rows("pm_project")}
-
-    def text(self, record: SourceRecord) -> str:
-        return str(record.body["short_description"])
-
-    def target(self, record: str) -> Target:
-        return Target("pm_project", id=record, fields=tuple(self.values))
-
-    def plant(self, fault: Fault) -> None:
-        if fault == "repeated_page":
-            self.tool.drops = lambda term: not term.startswith("ORDERBY")
-        else:
-            self.faulty.use(_FAULTS[fault])
-
-    def heal(self) -> None:
-        self.faulty.use()
-        self.tool.drops = lambda _: False
-
-
-@contextmanager
-def running(now: Callable[[], datetime], tables: Tables | None = None) -> Iterator[ServiceNowHarness]:
-    harness = ServiceNowHarness(now, tables)
-    yield harness
-    harness.server.stop()
+from sandbox.servicenow_tables import sys_id
+from tests.connectors.contract import ConnectorContract, Harness
+from tests.connectors.snow_served import CONTRACT, ServiceNowHarness, ids_of, last, patched, running
 
 
 @pytest.fixture
@@ -175,20 +38,6 @@ def connector(snow: ServiceNowHarness) -> Iterator[ServiceNow]:
     connector.close()
 
 
-def _ids(connector: ServiceNow, stream: Stream, cursor: Cursor | None = None) -> list[str]:
-    return [record.id for page in connector.pull(stream, cursor) for record in page.records]
-
-
-def _last(connector: ServiceNow, stream: Stream, cursor: Cursor | None = None) -> Page:
-    return list(connector.pull(stream, cursor))[-1]
-
-
-def _patch(connector: ServiceNow, record: str, **values: Plain) -> Outcome:
-    (shown,) = connector.look([Target("pm_project", record, fields=tuple(values))])
-    (outcome,) = connector.push([Patch(shown.target, values, shown.values, shown.version)])
-    return outcome
-
-
 class TestReading:
     """Every visible row, whatever the page looks like."""
 
@@ -197,7 +46,7 @@ class TestReading:
     ) -> None:
         ids = snow.add(10)
         snow.tool.rights.hidden.update(sorted(ids)[1:3])
-        assert set(_ids(connector, snow.stream)) == set(ids) - snow.tool.rights.hidden
+        assert set(ids_of(connector, snow.stream)) == set(ids) - snow.tool.rights.hidden
         assert connector.census(snow.stream).ids == frozenset(ids) - snow.tool.rights.hidden
 
     def test_a_page_hidden_as_a_whole_is_not_the_end(
@@ -205,7 +54,7 @@ class TestReading:
     ) -> None:
         ids = snow.add(10)
         snow.tool.rights.hidden.update(sorted(ids)[:4])
-        assert set(_ids(connector, snow.stream)) == set(sorted(ids)[4:])
+        assert set(ids_of(connector, snow.stream)) == set(sorted(ids)[4:])
         assert connector.census(snow.stream).ids == frozenset(sorted(ids)[4:])
 
     def test_rows_hidden_from_every_way_of_reading_leave_the_read_complete(
@@ -213,7 +62,7 @@ class TestReading:
     ) -> None:
         ids = snow.add(7)
         snow.tool.rights.hidden.update(ids[:2])
-        assert _last(connector, snow.stream).complete
+        assert last(connector, snow.stream).complete
 
     def test_rows_that_only_another_way_of_reading_shows_make_the_read_incomplete(
         self, snow: ServiceNowHarness, connector: ServiceNow
@@ -231,15 +80,15 @@ class TestReading:
         for number in range(11):
             snow.load(number, at="2026-01-05 09:00:00")
         snow.load(11, at="2026-01-05 09:00:01")
-        found = _ids(connector, snow.stream)
+        found = ids_of(connector, snow.stream)
         assert len(found) == len(set(found)) == 12
 
     def test_nothing_new_costs_one_request(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         for number in range(8):
             snow.load(number, at=f"2026-01-05 09:00:0{number}")
-        cursor = _last(connector, snow.stream).cursor
+        cursor = last(connector, snow.stream).cursor
         asked = snow.requests
-        assert _ids(connector, snow.stream, cursor) == []
+        assert ids_of(connector, snow.stream, cursor) == []
         assert snow.requests == asked + 1
 
     def test_an_update_committed_late_is_not_missed(self) -> None:
@@ -247,10 +96,10 @@ class TestReading:
         with running(lambda: clock[0]) as snow:
             connector = snow.connect(overlap_seconds=120)
             snow.load(1, at="2026-03-01 11:59:58")
-            cursor = _last(connector, snow.stream).cursor
+            cursor = last(connector, snow.stream).cursor
             late = snow.load(2, at="2026-03-01 11:59:00")
             clock[0] += timedelta(hours=1)
-            assert late in _ids(connector, snow.stream, cursor)
+            assert late in ids_of(connector, snow.stream, cursor)
             connector.close()
 
     def test_a_second_that_is_not_kept_to_is_noticed(
@@ -261,7 +110,7 @@ class TestReading:
         snow.load(9, at="2026-01-05 09:00:01", sys_id="f" * 32)
         snow.tool.drops = lambda term: term.startswith("sys_updated_on=")
         with pytest.raises(ContractBroken):
-            _ids(connector, snow.stream)
+            ids_of(connector, snow.stream)
 
     @pytest.mark.parametrize("dropped", ["sys_updated_on>", "ORDERBY"])
     def test_a_delta_that_is_not_kept_to_is_noticed(
@@ -269,31 +118,31 @@ class TestReading:
     ) -> None:
         for second in (3, 5, 1, 4, 2):
             snow.load(second, at=f"2026-01-05 09:00:0{second}")
-        cursor = _last(connector, snow.stream).cursor
+        cursor = last(connector, snow.stream).cursor
         snow.load(7, at="2026-01-05 09:00:07")
         snow.load(6, at="2026-01-05 09:00:06")
         snow.tool.drops = lambda term: term.startswith(dropped)
         with pytest.raises(ContractBroken):
-            _ids(connector, snow.stream, cursor)
+            ids_of(connector, snow.stream, cursor)
 
     def test_the_last_second_given_again_is_noticed(
         self, snow: ServiceNowHarness, connector: ServiceNow
     ) -> None:
         snow.load(1, at="2026-01-05 09:00:00")
-        cursor = _last(connector, snow.stream).cursor
+        cursor = last(connector, snow.stream).cursor
         snow.tool.drops = lambda term: term.startswith("sys_updated_on>")
         with pytest.raises(ContractBroken):
-            _ids(connector, snow.stream, cursor)
+            ids_of(connector, snow.stream, cursor)
 
     def test_ids_out_of_order_inside_a_second_are_noticed(
         self, snow: ServiceNowHarness, connector: ServiceNow
     ) -> None:
         for digit in "dbca":
             snow.load(0, at="2026-01-05 09:00:00", sys_id=digit * 32)
-        assert len(_ids(connector, snow.stream)) == 4
+        assert len(ids_of(connector, snow.stream)) == 4
         snow.tool.drops = lambda term: term == "ORDERBYsys_id"
         with pytest.raises(ContractBroken):
-            _ids(connector, snow.stream)
+            ids_of(connector, snow.stream)
 
     def test_a_census_that_starts_over_is_noticed(
         self, snow: ServiceNowHarness, connector: ServiceNow
@@ -306,7 +155,7 @@ class TestReading:
     def test_times_in_another_shape_are_refused(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         snow.load(1, at="2026-01-05T09:00:00Z")
         with pytest.raises(ContractBroken, match="sys_updated_on"):
-            _ids(connector, snow.stream)
+            ids_of(connector, snow.stream)
 
     def test_more_hidden_rows_than_a_page_can_hold_stop_the_read(
         self, snow: ServiceNowHarness, connector: ServiceNow
@@ -315,13 +164,13 @@ class TestReading:
         snow.load(10_001, at="2026-01-05 09:00:01")
         snow.tool.rights.hidden.update(hidden)
         with pytest.raises(ContractBroken, match="hidden") as caught:
-            _ids(connector, snow.stream)
+            ids_of(connector, snow.stream)
         assert "read rights" in caught.value.fix
 
     def test_a_full_stream_starts_over(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         snow.load(1, at="2026-01-05 09:00:00")
         stream = replace(snow.stream, full=True)
-        page = _last(connector, stream, _last(connector, stream).cursor)
+        page = last(connector, stream, last(connector, stream).cursor)
         assert (len(page.records), page.replaces) == (1, True)
 
     @pytest.mark.parametrize("how", ["beside", "torn"])
@@ -331,10 +180,10 @@ class TestReading:
         connector = snow.connect(page_size=80)
         ids = snow.add(50)
         snow.tool.rows_in_time, snow.tool.cancelled = 25, how
-        assert sorted(_ids(connector, snow.stream)) == sorted(ids)
+        assert sorted(ids_of(connector, snow.stream)) == sorted(ids)
         snow.tool.rows_in_time = 5
         with pytest.raises(Retry):
-            _ids(connector, snow.stream)
+            ids_of(connector, snow.stream)
         connector.close()
 
     def test_a_quota_spent_in_the_middle_leaves_a_cursor_to_go_on(
@@ -351,15 +200,15 @@ class TestReading:
         snow.tool.quota = None
         seen = {record.id for page in pages for record in page.records}
         assert seen
-        assert seen | set(_ids(connector, snow.stream, pages[-1].cursor)) == set(snow.truth())
-        assert len(seen) + len(_ids(connector, snow.stream, pages[-1].cursor)) == 9
+        assert seen | set(ids_of(connector, snow.stream, pages[-1].cursor)) == set(snow.truth())
+        assert len(seen) + len(ids_of(connector, snow.stream, pages[-1].cursor)) == 9
 
     def test_a_dropped_term_of_the_scope_is_noticed(
         self, snow: ServiceNowHarness, connector: ServiceNow
     ) -> None:
         snow.add(2)
         with pytest.raises(ContractBroken, match="activ"):
-            _ids(connector, replace(snow.stream, scope="activ=true"))
+            ids_of(connector, replace(snow.stream, scope="activ=true"))
 
     @pytest.mark.parametrize(
         "scope", ["active=true^NQpriority=1", "active=true^ORDERBYnumber", "active IS true", "Active=true"]
@@ -369,7 +218,7 @@ class TestReading:
     ) -> None:
         asked = snow.requests
         with pytest.raises(ContractBroken):
-            _ids(connector, replace(snow.stream, scope=scope))
+            ids_of(connector, replace(snow.stream, scope=scope))
         with pytest.raises(ContractBroken):
             connector.census(replace(snow.stream, scope=scope))
         assert snow.requests == asked
@@ -381,13 +230,13 @@ class TestReading:
         snow.load(7, at="2026-01-05 09:00:07", priority="3")
         snow.load(8, at="2026-01-05 09:00:08", priority="1", active="false")
         stream = replace(snow.stream, scope="active=true^priority=1^ORpriority=2")
-        assert set(_ids(connector, stream)) == inside
+        assert set(ids_of(connector, stream)) == inside
 
     def test_words_come_by_dot_walking(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         user = snow.tool.tables.load("sys_user", {"sys_id": sys_id("ada"), "name": "Ada Moreno"})["sys_id"]
         snow.load(1, at="2026-01-05 09:00:00", project_manager=user)
         stream = replace(snow.stream, fields=("project_manager.name", "state.value", "short_description"))
-        (record,) = _last(connector, stream).records
+        (record,) = last(connector, stream).records
         assert record.body["project_manager"] == user
         assert record.body["project_manager.name"] == "Ada Moreno"
         assert {"state", "short_description"} <= record.body.keys()
@@ -396,11 +245,11 @@ class TestReading:
 
     def test_a_table_that_is_not_there_is_named(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         with pytest.raises(ContractBroken, match="pm_portfolio") as caught:
-            _ids(connector, Stream("pm_portfolio"))
+            ids_of(connector, Stream("pm_portfolio"))
         assert "plugin" in caught.value.fix
         snow.tool.rights.closed.add("incident")
         with pytest.raises(CredentialsRefused, match="incident") as closed:
-            _ids(connector, Stream("incident"))
+            ids_of(connector, Stream("incident"))
         assert "ACL" in closed.value.fix
 
     def test_an_owned_column_that_may_not_be_read_is_not_shown_as_empty(
@@ -409,7 +258,7 @@ class TestReading:
         snow.add(1)
         snow.tool.rights.unreadable["pm_project"] = {"u_rag_overall"}
         stream = replace(snow.stream, owned=("u_rag_overall", "u_gate_status"))
-        (record,) = _last(connector, stream).records
+        (record,) = last(connector, stream).records
         assert dict(record.owned) == {"u_gate_status": None}
 
 
@@ -421,7 +270,7 @@ class TestWriting:
     ) -> None:
         (record,) = snow.add(1)
         snow.tool.rights.unwritable["pm_project"] = {"u_gate_status"}
-        outcome = _patch(connector, record, u_gate_status="G3", u_rag_overall="red")
+        outcome = patched(connector, record, u_gate_status="G3", u_rag_overall="red")
         assert isinstance(outcome.error, Invalid)
         assert "u_gate_status" in outcome.error.text
         assert "u_rag_overall" not in outcome.error.text
@@ -437,27 +286,27 @@ class TestWriting:
         self, snow: ServiceNowHarness, connector: ServiceNow, name: str, value: str, fix: str
     ) -> None:
         (record,) = snow.add(1)
-        outcome = _patch(connector, record, **{name: value})
+        outcome = patched(connector, record, **{name: value})
         assert isinstance(outcome.error, Invalid)
         assert fix in outcome.error.fix
 
     def test_values_shown_already_cost_no_write(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         (record,) = snow.add(1)
         for _ in range(2):
-            assert _patch(connector, record, **snow.values).error is None
+            assert patched(connector, record, **snow.values).error is None
         assert [method for method, _, _ in snow.tool.requests].count("PATCH") == 1
 
     def test_a_choice_cannot_be_emptied(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         (record,) = snow.add(1)
-        _patch(connector, record, u_rag_overall="red")
-        outcome = _patch(connector, record, u_rag_overall=None)
+        patched(connector, record, u_rag_overall="red")
+        outcome = patched(connector, record, u_rag_overall=None)
         assert isinstance(outcome.error, Invalid)
         assert "cannot be emptied" in outcome.error.fix
 
     def test_a_record_that_may_not_be_written(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
         (record,) = snow.add(1)
         snow.tool.rights.frozen.add(record)
-        outcome = _patch(connector, record, u_gate_status="G3")
+        outcome = patched(connector, record, u_gate_status="G3")
         assert isinstance(outcome.error, Invalid)
         assert "security constraints" in outcome.error.text
 
@@ -465,7 +314,7 @@ class TestWriting:
         self, snow: ServiceNowHarness, connector: ServiceNow
     ) -> None:
         (record,) = snow.add(1)
-        outcome = _patch(connector, record, u_budget_variance=Decimal("10.128"), u_explanation="late " * 300)
+        outcome = patched(connector, record, u_budget_variance=Decimal("10.128"), u_explanation="late " * 300)
         assert outcome.error is None
         assert outcome.shown is not None
         assert outcome.shown.values["u_budget_variance"] == Decimal("10.13")
@@ -478,7 +327,7 @@ class TestWriting:
     ) -> None:
         (record,) = snow.add(1)
         snow.tool.drift = {"u_gate_status": "set by a rule"}
-        outcome = _patch(connector, record, u_gate_status="G3")
+        outcome = patched(connector, record, u_gate_status="G3")
         assert outcome.error is None
         assert outcome.shown is not None
         assert outcome.shown.values["u_gate_status"] == "set by a rule"
@@ -556,7 +405,7 @@ class TestSetUp:
         fields = {each.id: each for each in connector.describe("pm_project")}
         assert not fields["u_rag_overall"].writable
         assert "sys_dictionary" in fields["u_rag_overall"].hint
-        assert _patch(connector, record, u_computed_at="2026-11-20T13:00:00Z").error is None
+        assert patched(connector, record, u_computed_at="2026-11-20T13:00:00Z").error is None
         (shown,) = connector.look([Target("pm_project", record, fields=("u_computed_at",))])
         assert shown.values == {"u_computed_at": "2026-11-20T13:00:00Z"}
 
@@ -580,21 +429,16 @@ def test_plain_values_and_stored_text(type_: str, value: Plain, text: str) -> No
     assert column.decode({"link": "https://x", "value": text}) == value
 
 
-def test_every_request_is_one_that_the_published_interface_allows(
+def test_every_exchange_is_one_that_the_published_interface_allows(
     snow: ServiceNowHarness, connector: ServiceNow
 ) -> None:
     if not CONTRACT.exists():
         pytest.skip(f"the vendor's contract is not at {CONTRACT}")
-    snow.watch(OpenAPI.from_dict(json.loads(CONTRACT.read_text(encoding="utf-8"))))
-    ids = snow.add(8)
-    connector.check()
+    (record,) = snow.add(1)
     connector.describe("pm_project")
-    stream = replace(snow.stream, fields=("project_manager.name",), owned=tuple(snow.values))
-    _ids(connector, stream, _last(connector, stream).cursor)
-    connector.census(stream)
-    assert _patch(connector, ids[0], **snow.values).error is None
-    assert snow.checked > 15
-    assert snow.violations == []
+    assert patched(connector, record, **snow.values).error is None
+    assert snow.checked > 5
     with pytest.raises(ContractBroken):
-        _ids(connector, Stream("Incident"))
+        ids_of(connector, Stream("Incident"))
     assert len(snow.violations) == 1, "the contract knows a wrong request"
+    snow.violations.clear()
