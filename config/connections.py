@@ -203,7 +203,9 @@ class _Http(_Connection):
     timeout: Annotated[float, Field(gt=0, le=600)] = Field(
         default=60, description="seconds to wait for an answer"
     )
-    max_workers: Annotated[int, Field(ge=1, le=32, strict=True)] = 4
+    max_workers: Annotated[int, Field(ge=1, le=32, strict=True)] = Field(
+        default=4, description="requests under way to one host at a time; half as many after an answer 429"
+    )
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5
 
 

@@ -123,10 +123,11 @@ class Http:
     """One connection's HTTP session to one base address.
 
     `timeout` bounds one attempt, head and body; `longest_wait` is the longest Retry-After that is waited
-    for. `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares.
-    `waits` counts the answers 429 that it got. Plain http is accepted for loopback only. Redirects are never
-    followed. No cookie is kept: in a session that a tool begins, our requests would wait for each other. The proxies,
-    certificates and .netrc of the environment are ignored: `proxy` and `ca_file` say it all.
+    for. `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares. At most
+    `side_by_side` requests to the host are under way at a time, half as many after an answer 429. Plain http is
+    accepted for loopback only. Redirects are never followed. No cookie is kept: in a session that a tool begins, our
+    requests would wait for each other. The proxies, certificates and .netrc of the environment are ignored: `proxy` and
+    `ca_file` say it all.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class Http:
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
         requests_per_second: float | None = None,
+        side_by_side: int = _MOST_AT_ONCE,
         max_bytes: int = 64 * 1024 * 1024,
         headers: Mapping[str, str] | None = None,
         attempts: int = 4,
@@ -151,7 +153,6 @@ class Http:
         random: random.Random | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.waits = 0
         self._base = _checked_base(self.base_url)
         self._auth = auth
         self._secrets = tuple(secrets)
@@ -167,6 +168,7 @@ class Http:
         self._pace = pace_of(self._base.netloc or "", monotonic)
         if requests_per_second:
             self._pace.at_most(requests_per_second)
+        self._pace.side_by_side(side_by_side)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -264,6 +266,15 @@ class Http:
         )
 
     def _send(self, call: _Call) -> tuple[requests.Response, bytes]:
+        with self._pace.lane() as began:
+            response, body = self._exchange(call)
+        if response.status_code == requests.codes.too_many_requests:
+            self._pace.refused(began)
+        else:
+            self._pace.answered()
+        return response, body
+
+    def _exchange(self, call: _Call) -> tuple[requests.Response, bytes]:
         delay = self._pace.reserve(self._monotonic())
         if delay > 0:
             self._sleep(delay)
@@ -350,8 +361,6 @@ class Http:
             fix = "Sync less often, or ask for a higher quota."
             raise RateLimited(text, retry_after=minimum, fix=fix)
         self._pace.pause(self._monotonic() + min(least, self._longest_wait))
-        if status == requests.codes.too_many_requests:
-            self.waits += 1
         if status == requests.codes.too_many_requests and call.repeatable:
             raise _Again(RateLimited(self._text(call, said), retry_after=minimum), least)
         self._unclear(call, said, minimum=least, again=status in RETRIED)

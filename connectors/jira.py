@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.ahead import in_order
 from connectors.base import (
     BadRow,
     Census,
@@ -43,7 +44,7 @@ from connectors.jira_fields import FieldType, decode, encode, instant
 from connectors.jira_lists import lists
 from connectors.jira_rights import clock, described, edit_rights, screen_fix
 from connectors.jira_site import Json, Site, segment
-from connectors.jira_walk import Chunk, Reach, ahead, cloud_walk, dates_of, offset_walk, query
+from connectors.jira_walk import Chunk, Reach, cloud_walk, dates_of, offset_walk, query
 
 _BASICS = ("summary", "status", "issuetype", "project", "created", "updated")
 _PATH = re.compile(r'\bfields\.(?:"([^"]+)"|(\w+))')
@@ -59,10 +60,9 @@ def _utc_now() -> datetime:
 class Jira:
     """The connector. `carriers` are issues that Portico writes to: they prove which fields may be written.
 
-    `page_size` is records per page, `id_page_size` ids per page of a Cloud search, `workers` how many pages of a Cloud
-    search are fetched at a time, `overlap_seconds` how far
-    each incremental read goes back, `window` how many hits Data Center pages through. `quiet` asks Jira not to
-    mail watchers; where the account may not, it writes without.
+    `page_size` is records per page, `id_page_size` ids per page of a Cloud search, `workers` how many pages are fetched
+    at a time, `overlap_seconds` how far each incremental read goes back, `window` how many hits Data Center pages
+    through. `quiet` asks Jira not to mail watchers; where the account may not, it writes without.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class Jira:
     ) -> Iterator[tuple[Sequence[Json], list[BadRow], bool, bool]]:
         whole = True
         chunks = self._chunks(jql, reach)
-        fetched = ahead(self._site, chunks, lambda chunk: self._fetched(chunk.ids, fields), self._workers)
+        fetched = in_order(chunks, lambda chunk: self._fetched(chunk.ids, fields), self._workers, self.name)
         for chunk, (issues, rejects) in fetched:
             for each in issues:
                 if (updated := _instant_of(each, "updated")) is not None:
@@ -218,7 +218,7 @@ class Jira:
             return query(self._site, stream.scope, bound, dates)
 
         size = max(2, self._page_size)
-        return offset_walk(self._site, jql, since, fields, size, self._window, reach)
+        return offset_walk(self._site, jql, since, fields, size, self._window, reach, self._workers)
 
     def _asked(self, stream: Stream) -> list[str]:
         if not stream.fields:

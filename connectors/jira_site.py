@@ -63,11 +63,6 @@ class Site:
         return self._server
 
     @property
-    def waits(self) -> int:
-        """How often the site has asked us to wait (429)."""
-        return self._http.waits
-
-    @property
     def api(self) -> str:
         """The root of the platform interface of this product."""
         return "/rest/api/3" if self.server.cloud else "/rest/api/2"

@@ -5,20 +5,18 @@ an issue that changed while the walk went on, and until the walk ends it stays `
 since the search index may lag. The next walk starts `overlap` before the cursor.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from connectors.ahead import Guesses
 from connectors.answers import CHECK_ADDRESS
 from connectors.errors import ContractBroken, Invalid, NotFound, StopConnection, Unavailable
 from connectors.jira_fields import instant
 from connectors.jira_site import Json, Site
 
-Found = TypeVar("Found")
 _ORDER = " ORDER BY updated ASC, key ASC"
 _STEPS_BACK = 50
 _DAY_MS = 86_400_000
@@ -104,7 +102,8 @@ def dates_of(site: Site, scope: str) -> str:
     Epoch dates are free of the account's time zone, but not documented: tomorrow must hold nothing, and the
     epoch all.
     """
-    tomorrow = milliseconds(site.time_of(site.read("GET", f"{site.api}/serverInfo"))) + 2 * _DAY_MS
+    now = site.server.time or site.time_of(site.read("GET", f"{site.api}/serverInfo"))
+    tomorrow = milliseconds(now) + 2 * _DAY_MS
     every = f"({scope})" if scope.strip() else "project is not EMPTY"
     try:
         later, ever = (_count(site, f"{every} AND updated >= {bound}") for bound in (tomorrow, 0))
@@ -158,25 +157,23 @@ class Chunk:
     complete: bool
 
 
-def ahead(
-    site: Site, chunks: Iterator[Chunk], fetch: Callable[[Chunk], Found], workers: int
-) -> Iterator[tuple[Chunk, Found]]:
-    """Chunks in their order with what was fetched, several at a time: half as many once the site answers 429."""
-    at_once, waits = workers, site.waits
-    waiting: deque[tuple[Chunk, Future[Found]]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix=site.name)
-    try:
-        for chunk in chunks:
-            waiting.append((chunk, pool.submit(fetch, chunk)))
-            while len(waiting) >= at_once:
-                first, found = waiting.popleft()
-                yield first, found.result()
-                if site.waits > waits:
-                    at_once, waits = max(1, at_once // 2), site.waits
-        for first, found in waiting:
-            yield first, found.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """A page of a search by offset, the number of all hits, and the server's clock."""
+
+    issues: Sequence[Json]
+    total: int
+    clock: datetime
+
+
+def _hits(site: Site, jql: str, start: int, size: int, fields: Sequence[str]) -> Hits:
+    body = {"jql": jql, "startAt": start, "maxResults": size, "fields": list(fields)}
+    answer = site.read("POST", f"{site.api}/search", json=body)
+    found = site.document(answer)
+    issues, total = site.rows(found.get("issues"), "issues"), found.get("total")
+    if not isinstance(total, int):
+        raise ContractBroken(f"{site.name} announced no total.", fix=CHECK_ADDRESS)
+    return Hits(issues, total, site.time_of(answer))
 
 
 def offset_walk(
@@ -187,31 +184,46 @@ def offset_walk(
     size: int,
     window: int,
     reach: Reach,
+    workers: int = 1,
 ) -> Iterator[Step]:
-    """Pages by offset over an order that moves while it is read.
+    """Pages by offset over an order that moves while it is read, up to `workers` of them ahead of the walk.
 
     Each page begins with the issue that the last one ended with; if another stands there, issues have left
-    the part that was read, and the walk steps back until it stands on known ground. Past `window` hits it
+    the part that was read, and the walk steps back until it stands on known ground. It does not matter which page was
+    asked for first: an issue that is not edited keeps its place among the others. Past `window` hits the walk
     begins anew from the newest `updated` that is sure. Incomplete if fewer issues came than the first
     answer announced.
     """
+
+    def hits(place: tuple[str, int]) -> Hits:
+        return _hits(site, *place, size, fields)
+
+    with Guesses(hits, workers, site.name) as pages:
+        yield from _offsets(site, jql, since, size, window, reach, pages, workers)
+
+
+def _offsets(
+    site: Site,
+    jql: Callable[[int | None], str],
+    since: int | None,
+    size: int,
+    window: int,
+    reach: Reach,
+    pages: Guesses[tuple[str, int], Hits],
+    workers: int,
+) -> Iterator[Step]:
     known: dict[str, str] = {}
     asked = jql(since)
     start = stood = steps_back = 0
     before: list[tuple[str, str]] = []
     announced: int | None = None
+    guessed = range(0)
     while True:
         if start + size > window:
-            asked, start = _narrowed(site, jql, asked, reach), 0
-        body = {"jql": asked, "startAt": start, "maxResults": size, "fields": list(fields)}
-        answer = site.read("POST", f"{site.api}/search", json=body)
-        found = site.document(answer)
-        issues = site.rows(found.get("issues"), "issues")
-        total = found.get("total")
-        if not isinstance(total, int):
-            raise ContractBroken(f"{site.name} announced no total.", fix=CHECK_ADDRESS)
+            asked, start, guessed = _narrowed(site, jql, asked, reach), 0, range(0)
+        found = pages.get((asked, start), [(asked, each) for each in guessed if each + size <= window])
+        issues, total, clock = found.issues, found.total, found.clock
         announced = total if announced is None else announced
-        clock = site.time_of(answer)
         reach.begin(clock)
         page = [(str(each.get("id")), _updated(each)) for each in issues]
         if len(page) > 1 and page == before and start > stood:
@@ -221,6 +233,7 @@ def offset_walk(
         fresh = [each for each, (id_, at) in zip(issues, page, strict=True) if known.get(id_) != at]
         if not stands:
             start, steps_back = max(0, start - max(1, size - 1)), steps_back + 1
+            guessed = range(0)
             if steps_back > _STEPS_BACK:
                 raise Unavailable(f"{site.name} changes faster than it can be read.", fix="Try again later.")
             continue
@@ -229,13 +242,15 @@ def offset_walk(
         for each in fresh:
             if (updated := instant(_updated(each))) is not None:
                 reach.saw(updated)
-        alone = start > 0 and len(issues) == 1
+        alone = len(issues) == 1
         last = not issues or start + len(issues) >= total or alone
         if fresh or last:
             yield Step(fresh, clock, last=last, complete=len(known) >= announced)
         if last:
             return
-        start += len(issues) - 1
+        stride = len(issues) - 1
+        start += stride
+        guessed = range(start + stride, total, stride)[: workers - 1]
 
 
 def _narrowed(site: Site, jql: Callable[[int | None], str], asked: str, reach: Reach) -> str:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
+from connectors.ahead import in_order
 from connectors.base import (
     BadRow,
     Census,
@@ -105,7 +106,7 @@ class Planner:
     `plans` are the scopes of this connection (a plan's id or title, or `group:NAME`): `check` proves them,
     `describe` names their labels. `write_fields` are the configured write fields, so that `describe` can tell
     of a choice among labels. `portal_url` is the address that marks our status tasks; `zone` turns days into
-    instants and back. `page_size` is the most records of a page.
+    instants and back. `page_size` is the most records of a page, `workers` how many plans are read at a time.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Planner:
         web_url: str = WEB_URL,
         zone: tzinfo = UTC,
         page_size: int = 200,
+        workers: int = 1,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = name
@@ -133,7 +135,8 @@ class Planner:
         self._tenant = tenant
         self._zone = zone
         self._page_size = page_size
-        self._graph = Graph(http, sleep=sleep)
+        self._workers = workers
+        self._graph = Graph(http, workers=workers, sleep=sleep)
         self._writer = TaskWriter(self._graph, portal_url=portal_url, web_url=web_url, zone=zone, sleep=sleep)
 
     def check(self) -> Identity:
@@ -178,7 +181,7 @@ class Planner:
         if stream.kind != TASK:
             raise _no_kind(stream.kind)
         plans, hidden = self._graph.plans(stream.scope)
-        boards = [self._board(each) for each in plans]
+        boards = [board for _, board in in_order(plans, self._board, self._workers, self.name)]
         if hidden or not all(board and board.whole for board in boards):
             return Census()
         ids: set[str] = set()
@@ -260,8 +263,7 @@ class Planner:
                 "named": named,
             }
 
-        for plan in plans:
-            board = self._board(plan)
+        for plan, board in in_order(plans, self._board, self._workers, self.name):
             if board is None:
                 hidden.append(Unreachable(plan.title, "its tasks are hidden from this account"))
                 continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from connectors.ahead import in_order
 from connectors.errors import ContractBroken, CredentialsRefused, NotFound, RateLimited
 from connectors.http import Answer, Http
 
@@ -48,10 +49,14 @@ class Unreachable:
 
 
 class Graph:
-    """One Graph service. `sleep` is called with the seconds that a throttled part of a batch asks for."""
+    """One Graph service, asked by up to `workers` threads.
 
-    def __init__(self, http: Http, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    `sleep` is called with the seconds that a throttled part of a batch asks for.
+    """
+
+    def __init__(self, http: Http, *, workers: int = 1, sleep: Callable[[float], None] = time.sleep) -> None:
         self.http = http
+        self._workers = workers
         self._sleep = sleep
         self._directory: list[Json] | None = None
 
@@ -104,8 +109,9 @@ class Graph:
         Parts that were throttled, failed or left out of the answer are asked for again one by one, after the
         longest wait that any of them named.
         """
-        for start in range(0, len(paths), BATCH_SIZE):
-            yield from self._batch(paths[start : start + BATCH_SIZE])
+        batches = [paths[start : start + BATCH_SIZE] for start in range(0, len(paths), BATCH_SIZE)]
+        for _, found in in_order(batches, lambda some: list(self._batch(some)), self._workers, "batches"):
+            yield from found
 
     def _batch(self, paths: Sequence[str]) -> Iterator[tuple[str, Json | None]]:
         if len(paths) == 1:
@@ -200,7 +206,8 @@ class Graph:
         listed = self.listing(f"/groups/{quote(str(groups.items[0]['id']))}/planner/plans")
         if listed is None or not listed.whole:
             return [], [Unreachable(scope, "the group's plans cannot be listed by this account")]
-        seen = [(str(each["id"]), self.plan(str(each["id"]))) for each in listed.items]
+        ids = [str(each["id"]) for each in listed.items]
+        seen = list(in_order(ids, self.plan, self._workers, "plans"))
         hidden = [Unreachable(plan_id, _HIDDEN) for plan_id, plan in seen if plan is None]
         return [plan for _, plan in seen if plan is not None], hidden
 

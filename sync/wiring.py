@@ -150,6 +150,7 @@ def _http(connection: HttpTool, secrets: tuple[str, ...]) -> Any:
         proxy=_text(connection.proxy),
         timeout=connection.timeout,
         requests_per_second=connection.requests_per_second,
+        side_by_side=connection.max_workers,
         **patience,
     )
 
@@ -189,6 +190,7 @@ def connector(settings: Settings, name: str) -> Connector:
             account=getattr(connection.auth, "client_id", None) or "",
             tenant=connection.tenant_id or "",
             zone=settings.portfolio.zone,
+            workers=connection.max_workers,
         )
     if isinstance(connection, tools.OData):
         from connectors.odata import OData  # noqa: PLC0415  (as above)

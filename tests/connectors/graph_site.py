@@ -69,6 +69,7 @@ class Site:
             zone=zone,
             tenant=tenant,
             page_size=page_size,
+            workers=3,
             sleep=self.waits.append,
         )
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.http import Http
+from connectors.pace import Pace, pace_of
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -260,6 +262,58 @@ def test_requests_keep_their_pace() -> None:
         first.request("GET", "/")
     assert slept == [1.0]
     assert slept_too == [0.5]
+
+
+def test_no_more_requests_are_under_way_than_allowed_whoever_asks() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def slow(exchange: Exchange) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        says(200)(exchange)
+
+    with (
+        tool(*[slow] * 12) as server,
+        http(server.url, side_by_side=3) as (first, _),
+        http(server.url, side_by_side=8) as (second, _),
+        ThreadPoolExecutor(12) as pool,
+    ):
+        asked = [pool.submit(each.request, "GET", "/") for each in (first, second) * 6]
+        assert [each.result().status for each in asked] == [200] * 12
+    assert most == 3
+
+
+def test_a_refusal_halves_what_is_under_way_and_answers_widen_it_again() -> None:
+    pace = Pace()
+    pace.side_by_side(8)
+    with pace.lane() as one, pace.lane() as other:
+        pace.refused(one)
+        pace.refused(other)
+    assert pace.width == 4
+    for wanted in (2, 1, 1):
+        with pace.lane() as began:
+            pace.refused(began)
+        assert pace.width == wanted
+    widths = []
+    for _ in range(40):
+        pace.answered()
+        widths.append(pace.width)
+    assert widths[:6] == [2, 2, 3, 3, 3, 4]
+    assert widths[-1] == 8
+
+
+def test_a_tool_that_answers_429_is_asked_by_fewer_at_a_time() -> None:
+    with (
+        tool(says(429, Retry_After="0"), says(200)) as server,
+        http(server.url, side_by_side=8) as (client, _),
+    ):
+        client.request("GET", "/")
+        assert pace_of(server.url.removeprefix("http://"), time.monotonic).width == 4
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

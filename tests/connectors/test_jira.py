@@ -55,6 +55,31 @@ def test_data_center_pages_past_its_window(datacenter: Served) -> None:
     assert pages[-1].complete
 
 
+@pytest.mark.parametrize("workers", [2, 5])
+def test_several_pages_at_a_time_give_what_one_at_a_time_gives(either: Served, workers: int) -> None:
+    either.add(41)
+    alone = list(either.connect(page_size=4, id_page_size=9).pull(STREAM, None))
+    pages = list(either.connect(page_size=4, id_page_size=9, workers=workers).pull(STREAM, None))
+    assert pages == alone
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_issues_that_leave_and_move_under_several_pages_hide_no_other(
+    datacenter: Served, workers: int
+) -> None:
+    issues = datacenter.add(40)
+    seen: set[str] = set()
+    jira = datacenter.connect(page_size=4, window=16, overlap_seconds=0, workers=workers)
+    for number, page in enumerate(jira.pull(STREAM, None)):
+        seen |= {each.id for each in page.records}
+        if number in (0, 2):
+            for each in issues[number : number + 2]:
+                datacenter.site.delete(each)
+            datacenter.edit(issues[number + 20], summary="moved to the end")
+            datacenter.edit(issues[4 + number], summary="left what was read")
+    assert {str(each.id) for each in issues} - {str(issues[20].id), str(issues[22].id)} <= seen
+
+
 def test_data_center_learns_the_page_size_from_the_answer(datacenter: Served) -> None:
     datacenter.site.cap = 2
     issues = datacenter.add(9)
