@@ -291,6 +291,14 @@ class Files(_Connection):
     tool: Literal["files"]
     path: FilePath
     out: FilePath | None = None
+    ready: Literal["settled", "marker", "manifest"] = Field(
+        default="settled",
+        description="what tells that a file is whole: it holds still, NAME.ok, or NAME.manifest.json beside it",
+    )
+    archive: FilePath | None = Field(
+        default=None,
+        description="a folder that takes files in (accepted/, rejected/); without it they are read where they lie",
+    )
 
     @property
     def outbox(self) -> Path:

@@ -1,9 +1,10 @@
 """Amounts, exactly: as ledgers write them in text, and as binary fractions give them away."""
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-_PLAIN = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)?(?:\.\d+)?")
+_PLAIN = re.compile(r"\+?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+)")
+_SIDE = re.compile(r"\s*(CR|DR)\.?$", re.IGNORECASE)
 _EXACT_LIMIT = 10**15
 _CENTS_SURE_LIMIT = 9 * 10**12
 
@@ -11,24 +12,25 @@ _CENTS_SURE_LIMIT = 9 * 10**12
 def amount(text: str) -> Decimal:
     """An amount as ledgers write it, for control totals.
 
-    `1,234.56`, `(1,234.56)`, `1,234.56-`, `$5`; blank and `-` are 0.
-    Raises ValueError for anything else: nothing is guessed.
+    `1,234.56`, `(1,234.56)`, `1,234.56-`, `-1,234.56`, `$5`, `1,234.56 CR` (negative) and `DR`; blank and `-` are 0.
+    Raises ValueError for anything else, two signs too: nothing is guessed.
     """
-    cleaned = text.strip().replace("$", "").strip()
+    cleaned = text.replace("$", "", 1).strip()
     if cleaned in {"", "-"}:
         return Decimal(0)
-    negative = cleaned.startswith("(") and cleaned.endswith(")")
-    if negative:
-        cleaned = cleaned[1:-1].strip()
-    elif cleaned.endswith("-"):
-        negative, cleaned = True, cleaned[:-1].strip()
-    if not _PLAIN.fullmatch(cleaned):
+    signs = 0
+    if side := _SIDE.search(cleaned):
+        cleaned, signs = cleaned[: side.start()].strip(), int(side[1].upper() == "CR")
+    if cleaned.startswith("(") and cleaned.endswith(")"):
+        cleaned, signs = cleaned[1:-1].strip(), signs + 1
+    if cleaned.endswith("-"):
+        cleaned, signs = cleaned[:-1].strip(), signs + 1
+    if cleaned.startswith("-"):
+        cleaned, signs = cleaned[1:].strip(), signs + 1
+    if signs > 1 or not _PLAIN.fullmatch(cleaned):
         raise ValueError(f"{text!r} is no amount")
-    try:
-        number = Decimal(cleaned.replace(",", ""))
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is no amount") from None
-    return -number if negative else number
+    number = Decimal(cleaned.replace(",", ""))
+    return -number if signs else number
 
 
 def from_float(number: float) -> Decimal:

@@ -1,8 +1,9 @@
 """A drop folder: CSV and XLSX files that finance leaves there, and an outbox that finance picks up.
 
-The folder is the truth: the records of a scope are the rows of the files that match its pattern now, so files
-are kept there, not moved away. A file is read when its content changed (SHA-256), is left for the next run
-while it is still being written, and is refused as a whole when its control totals do not match.
+The folder is the truth: the records of a scope are the rows of the files that match its pattern now. With an
+archive, files are taken in from there, and the newest accepted delivery of each name is the truth
+(`connectors.archive`). A file is read when its content changed (SHA-256), is left for the next run while it is
+still being written, and is refused as a whole when it cannot be read to its end or its control totals do not match.
 """
 
 import getpass
@@ -13,11 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import simplejson
-
-from connectors.amounts import amount
+from connectors.archive import Archive
 from connectors.base import (
     BadRow,
     Census,
@@ -33,31 +31,21 @@ from connectors.base import (
     Stream,
     Target,
 )
+from connectors.delivered import COMPANIONS, Delivered, Ready, awaited, manifest_of, prove, rows_of
 from connectors.errors import ContractBroken, ReadOnly, Unavailable
-from connectors.keys import natural_id
 from connectors.outbox import Outbox
-from connectors.tables import Line, RefusedLine, Unreadable, fingerprint, read_table
+from connectors.tables import Line, Unreadable, fingerprint, hidden_sheets, read_table
 
 _UNFINISHED = (".tmp", ".part", ".filepart", ".partial", ".crdownload")
-_COMPANIONS = (".manifest.json", ".state.json")
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file that holds still: its name within the folder, its content hash and when it was last changed."""
-
-    path: Path
-    name: str
-    sha: str
-    modified: datetime
-    manifest: Path | None
-    sheet: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    files: list[_File]
+    """The files that hold still, the names of those that do not, and the deliveries that stand refused."""
+
+    files: list[Delivered]
     moving: frozenset[str]
+    refused: Sequence[BadRow] = ()
 
 
 class Files:
@@ -67,8 +55,9 @@ class Files:
 
     A record is a row: `{column: text}` plus `_file` and `_row`. Its id is the natural key where the stream
     has one, else `FILE#ROW`. A file changed less than `settle_seconds` ago is looked at twice, that far
-    apart, and is left for the next run if it grew. Writes go to `out` (default: `out/` beside the folder),
-    see `Outbox`.
+    apart, and is left for the next run if it grew; `ready` may ask for a marker or a manifest too. With `archive`
+    files that are whole are taken in there; a read-only connection reads them where they lie. Writes go to `out`
+    (default: `out/` beside the folder), see `Outbox`.
     """
 
     def __init__(
@@ -78,6 +67,8 @@ class Files:
         out: Path | None = None,
         *,
         read_only: bool,
+        ready: Ready = "settled",
+        archive: Path | None = None,
         settle_seconds: float = 1.0,
         page_size: int = 1000,
         sleep: Callable[[float], None] = time.sleep,
@@ -87,6 +78,8 @@ class Files:
         self._path = path
         self._outbox = Outbox(out or path.parent / "out")
         self._read_only = read_only
+        self._ready = ready
+        self._archive = Archive(archive) if archive else None
         self._settle_seconds = settle_seconds
         self._page_size = page_size
         self._sleep = sleep
@@ -97,10 +90,26 @@ class Files:
     def check(self) -> Identity:
         """Proves that the folder is there and readable, and says what waits in it."""
         waiting = [path for path in self._entries("*") if _is_table(path)]
+        taken = list(self._archive.current("**/*")) if self._archive else []
         findings = []
-        if not waiting:
+        if not waiting and not taken:
             text = "no CSV or XLSX file in the folder"
             findings.append(Finding("warning", str(self._path), text, "ask finance to send the first file"))
+        for path in waiting:
+            if missing := awaited(path, self._ready):
+                text = f"waits for {missing}, which tells that it was sent to its end"
+                findings.append(Finding("warning", path.name, text, "have the sender write it last"))
+        for path in [*waiting, *(each.path for each in taken if each.refused is None)]:
+            if hidden := hidden_sheets(path):
+                text = f"holds hidden sheets, which are not read: {', '.join(hidden)}"
+                findings.append(Finding("info", path.name, text, "show a sheet that is to be read"))
+        findings += [
+            Finding(
+                "error", each.name, each.refused, "have it sent again, or remove its folder from rejected/"
+            )
+            for each in taken
+            if each.refused
+        ]
         return Identity(
             account=getpass.getuser(),
             tenant=str(self._path.resolve()),
@@ -146,10 +155,12 @@ class Files:
                 (), known, last=True, complete=False, rejects=[BadRow(stream.scope, None, None, reason)]
             )
             return
+        if listing.refused:
+            yield Page((), dict(known), last=False, rejects=listing.refused)
         names = {file.name for file in listing.files} | listing.moving
         gone = known.keys() - names
         changed = [file for file in listing.files if known.get(file.name) != file.sha]
-        settled = not (listing.moving & known.keys())
+        settled = not (listing.moving & known.keys()) and not listing.refused
         if (stream.full or not stream.key) and (changed or gone):
             yield from self._read(stream, listing.files, known, whole=True, complete=settled)
         else:
@@ -163,10 +174,10 @@ class Files:
         ids: set[str] = set()
         try:
             for file in listing.files:
-                ids.update(row.id for row in _rows(stream, file))
+                ids.update(row.id for row in rows_of(stream, file))
         except Unreadable:
             return Census()
-        return Census() if listing.moving else Census(ids=frozenset(ids), count=len(ids))
+        return Census() if listing.moving or listing.refused else Census(ids=frozenset(ids), count=len(ids))
 
     def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
         """Outbox rows for targets with a key; for an id, whether a scope read here still holds that row."""
@@ -206,7 +217,13 @@ class Files:
         return frozenset(found)
 
     def _read(
-        self, stream: Stream, files: Sequence[_File], known: Mapping[str, str], *, whole: bool, complete: bool
+        self,
+        stream: Stream,
+        files: Sequence[Delivered],
+        known: Mapping[str, str],
+        *,
+        whole: bool,
+        complete: bool,
     ) -> Iterator[Page]:
         """Pages of these files.
 
@@ -215,9 +232,8 @@ class Files:
         done = {} if whole else dict(known)
         for file in files:
             try:
-                if file.manifest:
-                    _verify(file, file.manifest)
-                rows = _rows(stream, file)
+                prove(file.path, file.sheet, file.manifest)
+                rows = rows_of(stream, file)
                 while batch := list(islice(rows, self._page_size)):
                     records = [row for row in batch if isinstance(row, SourceRecord)]
                     rejects = [row for row in batch if isinstance(row, BadRow)]
@@ -249,10 +265,10 @@ class Files:
             raise Unavailable(f"{self.name}: {self._path} cannot be listed ({error.strerror})") from None
 
     def _listing(self, scope: str) -> _Listing:
-        pattern, _, sheet = scope.partition("!")
-        wanted = (pattern or "*").strip()
+        pattern, _, named = scope.partition("!")
+        wanted, sheet = (pattern or "*").strip(), named or None
         paths = [
-            path for path in self._entries(wanted) if not path.name.endswith((*_UNFINISHED, *_COMPANIONS))
+            path for path in self._entries(wanted) if not path.name.endswith((*_UNFINISHED, *COMPANIONS))
         ]
         try:
             before = {path: _stamp(path) for path in paths}
@@ -264,26 +280,54 @@ class Files:
             )
             if young:
                 self._sleep(self._settle_seconds)
-            found = [self._settled(path, before[path], sheet or None) for path in paths]
+            found = [
+                self._settled(path, path.relative_to(self._path).as_posix(), before[path], sheet)
+                for path in paths
+                if awaited(path, self._ready) is None
+            ]
+            files = [file for file in found if file]
+            moving = {path.relative_to(self._path).as_posix() for path in paths} - {
+                each.name for each in files
+            }
+            listing = _Listing(files, frozenset(moving))
+            if self._archive:
+                listing = self._archived(self._archive, listing, wanted, sheet)
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.filename} cannot be read ({error.strerror})") from None
-        files = [file for file in found if file]
-        files.sort(key=lambda file: (file.modified, file.name))
-        moving = {path.relative_to(self._path).as_posix() for path in paths} - {file.name for file in files}
-        return _Listing(files, frozenset(moving))
+        listing.files.sort(key=lambda file: (file.modified, file.name))
+        return listing
 
-    def _settled(self, path: Path, before: tuple[int, int], sheet: str | None) -> _File | None:
+    def _archived(self, archive: Archive, arrived: _Listing, pattern: str, sheet: str | None) -> _Listing:
+        """The newest accepted deliveries, and what has arrived where this connection may not take it in."""
+        if not self._read_only:
+            archive.resume(pattern, sheet)
+            for file in arrived.files:
+                archive.take(file.path, file.name, sheet)
+        files = list(arrived.files) if self._read_only else []
+        here = {file.name for file in files}
+        taken = [each for each in archive.current(pattern) if each.name not in here]
+        for each in taken:
+            if each.refused:
+                continue
+            settled = self._settled(each.path, each.name, _stamp(each.path), sheet)
+            files += [settled] if settled else []
+        refused = [
+            BadRow(each.name, None, None, f"{each.name} is {each.refused}") for each in taken if each.refused
+        ]
+        return _Listing(files, arrived.moving - {file.name for file in files}, refused)
+
+    def _settled(self, path: Path, name: str, before: tuple[int, int], sheet: str | None) -> Delivered | None:
         seen, sha = self._hashes.get(path, (None, ""))
         if seen != before:
             sha = fingerprint(path)
         if _stamp(path) != before:
             return None
         self._hashes[path] = (before, sha)
-        manifest = _manifest_of(path)
+        manifest = manifest_of(path)
         if manifest:
             sha = hashlib.sha256((sha + fingerprint(manifest)).encode()).hexdigest()
         modified = datetime.fromtimestamp(before[1] / 1e9, tz=UTC)
-        return _File(path, path.relative_to(self._path).as_posix(), sha, modified, manifest, sheet)
+        return Delivered(path, name, sha, modified, manifest, sheet)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -300,75 +344,3 @@ def _header(path: Path) -> Sequence[str]:
         return next((list(line.cells) for line in read_table(path) if isinstance(line, Line)), [])
     except (Unreadable, OSError):
         return []
-
-
-def _manifest_of(path: Path) -> Path | None:
-    both = (path.with_name(f"{path.name}.manifest.json"), path.with_name(f"{path.stem}.manifest.json"))
-    return next((each for each in both if each.is_file()), None)
-
-
-def _rows(stream: Stream, file: _File) -> Iterator[SourceRecord | BadRow]:
-    """The rows of a file as records; two rows of one key are a reject, for neither may hide the other."""
-    met: dict[str, int] = {}
-    try:
-        for line in read_table(file.path, file.sheet):
-            place = f"{file.name}#{line.number}"
-            if isinstance(line, RefusedLine):
-                yield BadRow(place, line.field, line.value, f"{file.name} row {line.number}: {line.reason}")
-                continue
-            identity = _identity(stream, file, line, place)
-            if identity in met:
-                twin = f"same key as row {met[identity]}; declare more key columns"
-                reason = f"{file.name} row {line.number}: {twin}"
-                yield BadRow(place, ", ".join(stream.key), identity, reason)
-                continue
-            if stream.key:
-                met[identity] = line.number
-            yield SourceRecord(
-                id=identity,
-                key=identity if stream.key else f"{file.name} row {line.number}",
-                body={**line.cells, "_file": file.name, "_row": str(line.number)},
-                updated_at=file.modified,
-                owned={name: line.cells.get(name) or None for name in stream.owned},
-            )
-    except OSError as error:
-        raise Unreadable(f"cannot be read ({error.strerror})") from None
-
-
-def _identity(stream: Stream, file: _File, line: Line, place: str) -> str:
-    if not stream.key:
-        return place
-    missing = [column for column in stream.key if column not in line.cells]
-    if missing:
-        raise Unreadable(f"{file.name} has no column {missing[0]!r}, which is part of the key")
-    return natural_id(line.cells[column] for column in stream.key)
-
-
-def _verify(file: _File, manifest: Path) -> None:
-    """Holds the file against its control totals.
-
-    These are `{"rows": N, "sums": {COLUMN: AMOUNT}}`. Raises Unreadable.
-    """
-    try:
-        expected: Any = simplejson.loads(manifest.read_text(encoding="utf-8-sig"))
-        wanted_rows = expected.get("rows")
-        wanted_sums = {column: amount(str(total)) for column, total in expected.get("sums", {}).items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise Unreadable(f"its manifest {manifest.name} is not readable ({error})") from None
-    rows, sums = 0, dict.fromkeys(wanted_sums, amount("0"))
-    for line in read_table(file.path, file.sheet):
-        if isinstance(line, RefusedLine):
-            continue
-        rows += 1
-        for column in sums:
-            try:
-                sums[column] += amount(line.cells[column])
-            except (KeyError, ValueError) as error:
-                raise Unreadable(f"control total of {column!r}: row {line.number}: {error}") from None
-    if wanted_rows is not None and rows != int(wanted_rows):
-        raise Unreadable(f"{rows} rows, its manifest says {wanted_rows}: ask for the file again")
-    for column, total in sums.items():
-        if total != wanted_sums[column]:
-            raise Unreadable(
-                f"column {column!r} sums to {total}, its manifest says {wanted_sums[column]}: send it again"
-            )

@@ -8,25 +8,32 @@ at all raises `Unreadable`. Numbers are row numbers as a spreadsheet shows them:
 import codecs
 import csv
 import hashlib
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
-
-from connectors.amounts import from_float, plain_text
 
 MAX_FILE_BYTES = 512 * 2**20
 MAX_UNPACKED_BYTES = 400 * 2**20
 MAX_PACK_RATIO = 150
 MAX_ZIP_ENTRIES = 1000
 MAX_COLUMNS = 1000
+MAX_MEMORY = 1536 * 2**20
+"""What the process that reads a workbook may take."""
+WORKBOOK_SECONDS = 300
 _SMALL_ENOUGH_FOR_ANY_RATIO = 10 * 2**20
 _CHUNK = 2**20
-_CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
 _DELIMITERS = (",", ";", "\t", "|")
+_SHEET = re.compile(r"<(?:\w+:)?sheet\s[^>]*>")
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Unreadable(Exception):
@@ -133,7 +140,7 @@ def _lines(rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line | RefusedLine
         if not any(cells):
             continue
         if not columns:
-            columns = _columns(cells)
+            columns = columns_of(cells)
         elif tuple(cells) == columns:
             yield RefusedLine(number, None, None, "the header again")
         elif len(cells) == len(columns):
@@ -145,7 +152,8 @@ def _lines(rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line | RefusedLine
         raise Unreadable("empty: not even a header row")
 
 
-def _columns(cells: Sequence[str]) -> tuple[str, ...]:
+def columns_of(cells: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a header row names. Raises Unreadable for a doubtful one."""
     if len(cells) > MAX_COLUMNS:
         raise Unreadable(f"{len(cells)} columns, more than {MAX_COLUMNS}")
     columns = tuple(cell if cell.strip() else f"_column_{at}" for at, cell in enumerate(cells, start=1))
@@ -176,107 +184,62 @@ def _guard_zip(path: Path) -> None:
         raise Unreadable("holds macros: save it as a plain .xlsx")
 
 
-def _read_xlsx(path: Path, sheet: str | None) -> Iterator[Line | RefusedLine]:
-    _guard_zip(path)
-    import openpyxl  # noqa: PLC0415 - heavy, and most runs meet no workbook
-
-    with ExitStack() as stack:
-        opened = []
-        for data_only in (False, True):
-            try:
-                book = openpyxl.load_workbook(path, read_only=True, data_only=data_only)
-            except Exception as error:  # noqa: BLE001 - openpyxl raises whatever the broken part made it raise
-                raise Unreadable(f"not a readable workbook ({type(error).__name__}: {error})") from None
-            stack.callback(book.close)
-            opened.append(book)
-        formulas, values = opened
-        stale = bool(getattr(formulas.calculation, "fullCalcOnLoad", False))
-        name = _sheet_name(formulas, sheet)
-        for each in opened:
-            each[name].reset_dimensions()
-        yield from _sheet_lines(formulas[name], values[name], stale=stale)
-
-
-def _sheet_name(book: Any, wanted: str | None) -> str:
-    visible = [each.title for each in book.worksheets if each.sheet_state == "visible"]
-    if wanted is not None:
-        if wanted not in visible:
-            raise Unreadable(f"no visible sheet {wanted!r}; there are: {', '.join(visible)}")
-        return wanted
-    if len(visible) != 1:
-        raise Unreadable(f"several sheets ({', '.join(visible)}): name one, as PATTERN!SHEET")
-    return str(visible[0])
-
-
-def _sheet_lines(formulas: Any, values: Any, *, stale: bool) -> Iterator[Line | RefusedLine]:
-    columns: tuple[str, ...] = ()
-    both = zip(formulas.iter_rows(), values.iter_rows(values_only=True), strict=True)
-    for number, (cells, shown) in enumerate(_sound(both), start=1):
-        if all(value is None for value in shown) and not any(cell.data_type == "f" for cell in cells):
-            continue
-        if not columns:
-            columns = _columns(_trim(["" if value is None else str(value) for value in shown]))
-            continue
-        yield _sheet_line(number, columns, cells, shown, stale=stale)
-    if not columns:
-        raise Unreadable("the sheet is empty: not even a header row")
-
-
-def _sound(rows: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+def hidden_sheets(path: Path) -> list[str]:
+    """The names of a workbook's hidden sheets, which are never read; none where it is no workbook."""
+    if path.suffix.lower() != ".xlsx":
+        return []
     try:
-        yield from rows
-    except Unreadable:
-        raise
-    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever the broken part made it raise
-        raise Unreadable(f"breaks off while being read ({type(error).__name__}: {error})") from None
+        _guard_zip(path)
+        with zipfile.ZipFile(path) as archive:
+            listed = archive.read("xl/workbook.xml")
+    except (Unreadable, KeyError, OSError, zipfile.BadZipFile):
+        return []
+    found = (dict(_ATTRIBUTE.findall(each)) for each in _SHEET.findall(listed.decode("utf-8", "replace")))
+    return [
+        html.unescape(each.get("name", "")) for each in found if each.get("state", "visible") != "visible"
+    ]
 
 
-def _trim(cells: list[str]) -> list[str]:
-    while cells and not cells[-1].strip():
-        cells.pop()
-    return cells
-
-
-def _sheet_line(
-    number: int, columns: tuple[str, ...], cells: Sequence[Any], shown: Sequence[Any], *, stale: bool
-) -> Line | RefusedLine:
-    texts: dict[str, str] = {}
-    for at, (cell, value) in enumerate(zip(cells, shown, strict=False)):
-        column = columns[at] if at < len(columns) else None
-        if cell.data_type == "f" and (stale or value is None):
-            reason = (
-                "a formula whose result is not in the file: open it in the spreadsheet program and save it"
-            )
-            return RefusedLine(number, column, str(cell.value), reason)
-        if column is None:
-            if value is not None:
-                return RefusedLine(
-                    number, None, str(value)[:200], "a value beyond the last column of the header"
-                )
-            continue
+def _read_xlsx(path: Path, sheet: str | None) -> Iterator[Line | RefusedLine]:
+    """The rows as a process of its own reads them, bounded in memory and time: a workbook is a program's worth of work."""
+    _guard_zip(path)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
+        command = [
+            sys.executable,
+            "-m",
+            "connectors.workbook",
+            str(MAX_MEMORY),
+            str(path),
+            *([sheet] if sheet is not None else []),
+        ]
+        ways = {**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
         try:
-            texts[column] = cell_text(value)
-        except ValueError as error:
-            return RefusedLine(number, column, str(value), str(error))
-    return Line(number, {column: texts.get(column, "") for column in columns})
-
-
-def cell_text(value: object) -> str:
-    """A cell's value as text: days as ISO, numbers exactly as typed (a spreadsheet keeps 15 digits).
-
-    Raises ValueError for an error cell, and for a number with more digits than a spreadsheet keeps.
-    """
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case datetime() if value.time() == time():
-            return value.date().isoformat()
-        case date() | time():
-            return value.isoformat()
-        case float() | int():
-            return plain_text(from_float(value))
-        case str() if value in _CELL_ERRORS:
-            raise ValueError(f"the cell shows the error {value}")
-    return str(value)
+            done = subprocess.run(  # noqa: S603 - our own interpreter and module
+                command,
+                stdout=told,
+                stderr=subprocess.DEVNULL,
+                env=ways,
+                timeout=WORKBOOK_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Unreadable(f"takes more than {WORKBOOK_SECONDS} s to read: split it, or send CSV") from None
+        told.seek(0)
+        columns: tuple[str, ...] = ()
+        ended = False
+        for text in told:
+            match json.loads(text):
+                case ["columns", found]:
+                    columns = tuple(found)
+                case ["line", number, cells]:
+                    yield Line(number, dict(zip(columns, cells, strict=True)))
+                case ["refused", number, field, value, reason]:
+                    yield RefusedLine(number, field, value, reason)
+                case ["unreadable", reason]:
+                    raise Unreadable(reason)
+                case ["end"]:
+                    ended = True
+        if not ended:
+            raise Unreadable(
+                f"cannot be read within {MAX_MEMORY >> 20} MiB of memory ({done.returncode}): split it, or send CSV"
+            )

@@ -162,7 +162,14 @@ def connector(settings: Settings, name: str) -> Connector:
     if isinstance(connection, tools.Files):
         from connectors.files import Files  # noqa: PLC0415  (only the tools in use are loaded)
 
-        return Files(name, connection.path, connection.outbox, read_only=refuse)
+        return Files(
+            name,
+            connection.path,
+            connection.outbox,
+            read_only=refuse,
+            ready=connection.ready,
+            archive=connection.archive,
+        )
     if isinstance(connection, tools.Sql):
         from connectors.sql import Sql  # noqa: PLC0415  (as above)
 
