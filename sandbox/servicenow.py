@@ -4,7 +4,7 @@
 - unknown fields, and query terms that are not understood, are silently left out
 - a field that the account may not write is passed over with status 200
 - the Link header points at the instance's own host, not at the one that was asked
-- too many rows for one transaction: 200 with rows and an `error` beside them, or a body cut short
+- too many rows for one transaction: 200 with rows and an `error` beside them, or a body cut short, or a 500
 - over the quota: 429 with a Retry-After of half an hour
 - too many transactions at once: 429 that names no rule, or 202 without a body for a request that was dropped
 """
@@ -55,8 +55,8 @@ class Instance:
     """How many requests get a 202 without a body, as if their session had too many of them waiting."""
     rows_in_time: int | None = None
     """Pages with more rows than this are cancelled half-way."""
-    cancelled: Literal["beside", "torn"] = "beside"
-    """How a cancelled page looks: valid JSON with `error` beside `result`, or a body that breaks off."""
+    cancelled: Literal["beside", "torn", "failed"] = "beside"
+    """How a cancelled page looks: valid JSON with `error` beside `result`, a body that breaks off, or a 500."""
     drops: Callable[[str], bool] = lambda _: False
     """Which terms of a query the instance leaves out, as if it could not read them."""
     drift: Mapping[str, str] = field(default_factory=dict)
@@ -229,6 +229,8 @@ def _list(instance: Instance, table: str) -> Response:
 
 def _cancelled(instance: Instance, rows: list[dict[str, Any]]) -> Response:
     error = {"message": "Transaction cancelled: maximum execution time exceeded", "detail": None}
+    if instance.cancelled == "failed":
+        return _json({"error": error, "status": "failure"}, 500)
     half = rows[: len(rows) // 2]
     if instance.cancelled == "beside":
         return _json({"result": half, "error": error, "status": "failure"})

@@ -28,7 +28,7 @@ from connectors.errors import ContractBroken, ReadOnly
 from connectors.http import Http
 from connectors.servicenow.account import identity
 from connectors.servicenow.columns import Columns
-from connectors.servicenow.query import checked_scope, joined
+from connectors.servicenow.query import Scope, checked_scope, joined
 from connectors.servicenow.records import Records, record_link
 from connectors.servicenow.table import Place, Reader, Row, Step, instant_of, stamp_of, text_of
 
@@ -67,12 +67,12 @@ class ServiceNow:
 
     def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
         """What changed since `cursor`; not `complete` where rows are short and an id walk proves a gap."""
-        scoped = checked_scope(stream.scope)
+        scope = checked_scope(stream.scope)
         start = Place(cursor["at"], cursor.get("id")) if cursor and not stream.full else Place()
-        fields = _fields(stream, scoped)
+        fields = _fields(stream, scope.names)
         given, hidden = 0, False
         for step in self._reader.by_change(stream.kind, stream.scope, fields, start):
-            _check_shown(stream, step.rows, scoped)
+            _check_shown(stream, step.rows, scope)
             given += len(step.rows)
             hidden = hidden or step.hidden
             yield Page(
@@ -146,14 +146,22 @@ def _fields(stream: Stream, scoped: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked))
 
 
-def _check_shown(stream: Stream, rows: Sequence[Row], scoped: Sequence[str]) -> None:
-    """Fails closed: a field of the scope that no row has was dropped, and the read is too wide."""
-    for name in scoped:
+def _check_shown(stream: Stream, rows: Sequence[Row], scope: Scope) -> None:
+    """Fails closed: a term that the instance dropped makes the read too wide."""
+    for name in scope.names:
         asked = bool(stream.fields) or "." not in name
         if rows and asked and not any(name in row for row in rows):
             raise ContractBroken(
-                f"{stream.kind} shows no field {name!r}, so its term in scope {stream.scope!r} was dropped.",
+                f"{stream.kind} shows no field {name!r}, so its term in scope {scope.text!r} was dropped.",
                 fix=f"Correct the name in scope, or give the account read rights to {stream.kind}.{name}.",
+            )
+    for row in rows:
+        shown = {name: text_of(row[name]) for name in scope.names if name in row}
+        if (denied := scope.denied_by(shown)) is not None:
+            raise ContractBroken(
+                f"{stream.kind} gave {text_of(row.get('sys_id'))} with {denied} {shown[denied]!r}, which scope"
+                f" {scope.text!r} does not ask for: the instance dropped a term of it.",
+                fix=f"Correct the term of {denied} in scope; a list's Copy query shows how the instance writes it.",
             )
     for name in stream.owned:
         if rows and not any(name in row for row in rows):

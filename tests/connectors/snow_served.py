@@ -103,7 +103,7 @@ class ServiceNowHarness:
             if "sent" in g and response.status_code not in UNDECLARED and self.tool.rows_in_time is None:
                 given = requests.Response()
                 given.status_code = response.status_code
-                given._content = response.get_data()
+                given._content = _cut(response.get_data())
                 given.headers.update(response.headers)
                 try:
                     contract.validate_response(g.sent, RequestsOpenAPIResponse(given))
@@ -164,6 +164,14 @@ class ServiceNowHarness:
     def heal(self) -> None:
         self.faulty.use()
         self.tool.drops = lambda _: False
+
+
+def _cut(body: bytes) -> bytes:
+    """An answer with the first rows of its list: they are all made alike."""
+    document = json.loads(body) if body else None
+    if not isinstance(document, dict) or not isinstance(document.get("result"), list):
+        return body
+    return json.dumps({**document, "result": document["result"][:5]}).encode()
 
 
 @cache

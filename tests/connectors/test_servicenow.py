@@ -12,6 +12,7 @@ from connectors.base import Page, Plain, Stream, Target
 from connectors.errors import ContractBroken, CredentialsRefused, Invalid, RateLimited, Retry
 from connectors.servicenow import ServiceNow
 from connectors.servicenow.columns import Column
+from connectors.servicenow.query import checked_scope
 from sandbox.city import build
 from sandbox.servicenow_city import tables_of
 from sandbox.servicenow_tables import sys_id
@@ -173,14 +174,16 @@ class TestReading:
         page = last(connector, stream, last(connector, stream).cursor)
         assert (len(page.records), page.replaces) == (1, True)
 
-    @pytest.mark.parametrize("how", ["beside", "torn"])
+    @pytest.mark.parametrize("how", ["beside", "torn", "failed"])
     def test_a_page_given_up_inside_a_200_is_asked_for_in_smaller_pieces(
-        self, snow: ServiceNowHarness, how: Literal["beside", "torn"]
+        self, snow: ServiceNowHarness, how: Literal["beside", "torn", "failed"]
     ) -> None:
         connector = snow.connect(page_size=80)
         ids = snow.add(50)
         snow.tool.rows_in_time, snow.tool.cancelled = 25, how
         assert sorted(ids_of(connector, snow.stream)) == sorted(ids)
+        limits = [int(params["sysparm_limit"]) for _, _, params in snow.tool.requests]
+        assert limits[:3] == [80, 40, 20], "each time half of it, without asking for the same page again"
         snow.tool.rows_in_time = 5
         with pytest.raises(Retry):
             ids_of(connector, snow.stream)
@@ -209,6 +212,42 @@ class TestReading:
         snow.add(2)
         with pytest.raises(ContractBroken, match="activ"):
             ids_of(connector, replace(snow.stream, scope="activ=true"))
+
+    @pytest.mark.parametrize(
+        "scope",
+        [
+            "active=true",
+            "active=true^priority=1^ORpriority=2",
+            "priorityIN1,2",
+            "priority!=3",
+            "priorityNOT IN3,4",
+            "numberSTARTSWITHold",
+            "numberISNOTEMPTY",
+            "u_rag_overallISEMPTY",
+        ],
+    )
+    def test_a_row_that_the_scope_does_not_ask_for_is_noticed(
+        self, snow: ServiceNowHarness, connector: ServiceNow, scope: str
+    ) -> None:
+        inside = snow.load(1, at="2026-01-05 09:00:01", priority="1")
+        outside = {"priority": "3", "active": "false", "number": "", "u_rag_overall": "red", "u_tier": "1"}
+        snow.load(2, at="2026-01-05 09:00:02", **outside)
+        stream = replace(snow.stream, scope=scope)
+        assert ids_of(connector, stream) == [inside]
+        snow.tool.drops = lambda term: not term.startswith(("sys_", "ORDERBY"))
+        with pytest.raises(ContractBroken, match="dropped a term"):
+            ids_of(connector, stream)
+
+    @pytest.mark.parametrize(
+        "scope",
+        ["sys_updated_on>=javascript:gs.beginningOfLastYear()", "short_descriptionLIKEold", "active=TRUE"],
+    )
+    def test_what_only_the_instance_can_judge_is_left_to_it(
+        self, snow: ServiceNowHarness, connector: ServiceNow, scope: str
+    ) -> None:
+        row = snow.load(1, at="2026-01-05 09:00:01")
+        snow.tool.drops = lambda term: not term.startswith(("sys_", "ORDERBY"))
+        assert ids_of(connector, replace(snow.stream, scope=scope)) == [row]
 
     @pytest.mark.parametrize(
         "scope", ["active=true^NQpriority=1", "active=true^ORDERBYnumber", "active IS true", "Active=true"]
@@ -408,6 +447,26 @@ class TestSetUp:
         assert patched(connector, record, u_computed_at="2026-11-20T13:00:00Z").error is None
         (shown,) = connector.look([Target("pm_project", record, fields=("u_computed_at",))])
         assert shown.values == {"u_computed_at": "2026-11-20T13:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "shown", "denied"),
+    [
+        ("active=1", "true", False),
+        ("active=0", "true", True),
+        ("x=NULL", "", False),
+        ("x=NULL", "a", True),
+        ("x=5", "5.00", False),
+        ("x=Ada", "ada", False),
+        ("x=a^^b", "a^b", False),
+        ("x=1^ORx=2", "2", False),
+        ("x=1^ORx=2", "3", True),
+        ("x=1^ORy=2", "3", False),
+    ],
+)
+def test_what_a_row_denies(scope: str, shown: str, denied: bool) -> None:  # noqa: FBT001 - a table's column
+    name = scope.partition("=")[0]
+    assert (checked_scope(scope).denied_by({name: shown}) == name) == denied
 
 
 @pytest.mark.parametrize(
