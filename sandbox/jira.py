@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, request
+from flask import Flask, Response, g, jsonify, make_response, request
 
 from sandbox.city import City
 from sandbox.jira_city import fill
@@ -75,7 +75,7 @@ def _add_frame(app: Flask, site: Site) -> None:
     def enter() -> Answer | None:
         site.lock.acquire()
         site.requests.append((request.method, request.path))
-        version = (request.view_args or {}).pop("version", "latest")
+        version = g.version = (request.view_args or {}).pop("version", "latest")
         if version not in _VERSIONS[site.product]:
             return _error(404, f"There is no REST interface of version {version}.")
         return _signed_in(site)
@@ -372,7 +372,7 @@ def _token_page(site: Site, asked: Mapping[str, Any]) -> Answer:
         "isLast": start + size >= len(found),
     }
     if site.warnings:
-        answer["warnings"] = site.warnings
+        answer["warnings"] = [{"type": "CLAUSE_LIMIT_EXCEEDED", "message": each} for each in site.warnings]
     if not answer["isLast"]:
         token = json.dumps(_position(site, page[-1]))
         answer["nextPageToken"] = base64.b64encode(token.encode()).decode()
@@ -396,7 +396,7 @@ def _shown(site: Site, issue: Issue, wanted: set[str] | None) -> Json:
     shown: Json = {"id": str(issue.id)}
     if wanted == {"id"}:
         return shown
-    shown |= {"key": issue.key, "self": f"{request.host_url}rest/api/latest/issue/{issue.id}"}
+    shown |= {"key": issue.key, "self": f"{request.host_url}rest/api/{g.version}/issue/{issue.id}"}
     every = wanted is None or bool(wanted & {"*all", "*navigable"})
     project = site.projects[issue.project]
     held = {
@@ -430,7 +430,7 @@ def _meta(site: Site, name: str) -> Json:
 
 
 def _with_self(record: Mapping[str, Any], kind: str) -> Json:
-    return {"self": f"{request.host_url}rest/api/latest/{kind}/{record['id']}", **record}
+    return {"self": f"{request.host_url}rest/api/{g.version}/{kind}/{record['id']}", **record}
 
 
 def _bean(found: Sequence[Json]) -> Answer:

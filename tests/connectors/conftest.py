@@ -4,21 +4,29 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.connectors.jira_contract import available, violations
 from tests.connectors.jira_served import InTheCity, Served
+
+
+def _kept(served: Served | InTheCity) -> None:
+    """Stops it; everything that went over the wire kept the vendor's contracts."""
+    served.stop()
+    if available():
+        assert violations(served.exchanges) == []
 
 
 @pytest.fixture
 def cloud() -> Iterator[Served]:
     served = Served("cloud")
     yield served
-    served.stop()
+    _kept(served)
 
 
 @pytest.fixture
 def datacenter() -> Iterator[Served]:
     served = Served("datacenter")
     yield served
-    served.stop()
+    _kept(served)
 
 
 @pytest.fixture(params=["cloud", "datacenter"])
@@ -32,4 +40,4 @@ def either(request: pytest.FixtureRequest) -> Served:
 def city(request: pytest.FixtureRequest) -> Iterator[InTheCity]:
     found = InTheCity(request.param)
     yield found
-    found.stop()
+    _kept(found)

@@ -20,6 +20,7 @@ from sandbox.jira_city import fields_of_the_city
 from sandbox.jira_site import Issue, Product, Site
 from sandbox.server import serve
 from tests.connectors.contract import Fault
+from tests.connectors.jira_contract import Exchange, record
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 TODO = {"id": "10000", "name": "To Do", "statusCategory": {"id": 2, "key": "new", "name": "To Do"}}
@@ -49,6 +50,8 @@ class Served:
         self.sent: list[requests.PreparedRequest] = []
         app = create_site_app(self.site)
         self._record(app)
+        self.exchanges: list[Exchange] = []
+        record(app, product, self.exchanges)
         self.faults = Faults(app)
         self.server = serve(self.faults)
         self._connected: list[Jira] = []
@@ -162,6 +165,8 @@ class InTheCity:
         self.city = build("small", date(2026, 7, 1))
         self.app = create_app(self.city, product=product, now=lambda: NOON)
         self.site: Site = self.app.extensions["portico"]
+        self.exchanges: list[Exchange] = []
+        record(self.app, product, self.exchanges)
         self.server = serve(self.app)
         auth = basic(self.site.email, self.site.token) if product == "cloud" else bearer(self.site.token)
         self.jira = Jira("jira", Http(self.server.url, auth=auth), read_only=False, page_size=40)
