@@ -1,5 +1,6 @@
 """How an account proves itself to a tool: one model per `auth.type`."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -9,7 +10,13 @@ from config.parts import HttpUrl, Part, Text
 Secret = SecretStr
 
 
-class Basic(Part):
+class _Credential(Part):
+    expires: date | None = Field(
+        default=None, description="the day on which it ends: `check` and `status` warn 30 days ahead"
+    )
+
+
+class Basic(_Credential):
     """A user with a password, or with an API token in its place."""
 
     type: Literal["basic"]
@@ -23,14 +30,14 @@ class Basic(Part):
         return self.token or self.password or SecretStr("")
 
 
-class Bearer(Part):
+class Bearer(_Credential):
     """A token that is sent as it is: a personal access token, or one from your own token service."""
 
     type: Literal["bearer"]
     token: Secret
 
 
-class ApiKey(Part):
+class ApiKey(_Credential):
     """A key in a header of its own."""
 
     type: Literal["api_key"]
@@ -40,7 +47,7 @@ class ApiKey(Part):
     )
 
 
-class ClientCredentials(Part):
+class ClientCredentials(_Credential):
     """OAuth 2.0 client credentials: an application account."""
 
     type: Literal["oauth2_client_credentials"]
@@ -53,7 +60,7 @@ class ClientCredentials(Part):
     scope: Text | None = Field(default=None, description="the scope to ask for, if the tool has no fixed one")
 
 
-class JwtBearer(Part):
+class JwtBearer(_Credential):
     """A signed assertion exchanged for a token."""
 
     type: Literal["jwt_bearer"]
@@ -63,7 +70,7 @@ class JwtBearer(Part):
     token_url: HttpUrl | None = None
 
 
-class Certificate(Part):
+class Certificate(_Credential):
     """A certificate of a Microsoft Entra application; `private_key` is PEM text, usually `${file:...}`."""
 
     type: Literal["certificate"]

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import requests
+
 from connectors.answers import CHECK_ACCOUNT, CHECK_ADDRESS, http_date
 from connectors.errors import (
     ContractBroken,
     CredentialsRefused,
     Invalid,
-    NotFound,
     SkipRecord,
     StopConnection,
     Unavailable,
@@ -28,6 +29,15 @@ from connectors.jira_fields import FieldType, field_type, instant
 Json = Mapping[str, Any]
 _PAGE_GUARD = 100_000
 _A_DAY = timedelta(days=1)
+_SESSION = (200, 401, 403)
+GATEWAY = "/ex/jira/"
+"""What stands in the address under which Cloud takes tokens with scopes and those of service accounts."""
+_SCOPES = "Give the token the scopes read:jira-work and read:jira-user, and write:jira-work to write."
+_CAPTCHA = "Sign in once in a browser as this account and solve it, then try again."
+_GATEWAY_ONLY = (
+    "On Cloud, a token with scopes is taken only at https://api.atlassian.com/ex/jira/CLOUD_ID; "
+    "{}/_edge/tenant_info tells CLOUD_ID."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,22 +195,33 @@ class Site:
 
     def _info(self) -> tuple[Answer, bool]:
         """What `serverInfo` says, and whether only the interface of Cloud knows it."""
-        try:
-            answer = self._http.request("GET", "/rest/api/2/serverInfo")
-        except NotFound:
+        answer = self._session("/rest/api/2/serverInfo", (*_SESSION, 404))
+        if answer.status == requests.codes.not_found:
             return self._session("/rest/api/3/serverInfo"), True
-        except SkipRecord as error:
-            raise ContractBroken(f"{self.name} is no Jira. {error.text}", fix=CHECK_ADDRESS) from None
-        self.document(answer)
         return answer, False
 
-    def _session(self, path: str) -> Answer:
+    def _session(self, path: str, ok: Sequence[int] = _SESSION) -> Answer:
         try:
-            answer = self._http.request("GET", path)
+            answer = self._http.request("GET", path, ok=ok)
         except SkipRecord as error:
             raise ContractBroken(f"{self.name} is no Jira. {error.text}", fix=CHECK_ADDRESS) from None
-        self.document(answer)
+        if answer.status in (requests.codes.unauthorized, requests.codes.forbidden):
+            raise self._not_signed_in(answer)
+        if answer.status == requests.codes.ok:
+            self.document(answer)
         return answer
+
+    def _not_signed_in(self, answer: Answer) -> CredentialsRefused:
+        said = answer.body.decode("utf-8", "replace")
+        fix = CHECK_ACCOUNT
+        if "AUTHENTICATION_DENIED" in answer.headers.get("X-Seraph-LoginReason", ""):
+            said, fix = "after too many failed sign-ins Jira asks for a CAPTCHA", _CAPTCHA
+        elif "scope" in said.lower():
+            fix = _SCOPES
+        elif GATEWAY not in self._http.base_url:
+            fix = f"{CHECK_ACCOUNT} {_GATEWAY_ONLY.format(self._http.base_url)}"
+        text = f"{self.name} answered {answer.status} to {answer.url.partition('?')[0]}: {said[:300].strip()}"
+        return CredentialsRefused(self._http.redact(text), fix=fix)
 
     def _anonymous(self) -> CredentialsRefused:
         return CredentialsRefused(f"{self.name} answers as if nobody had signed in.", fix=CHECK_ACCOUNT)

@@ -19,6 +19,7 @@ from flask import Flask, Response, g, jsonify, make_response, request
 
 from sandbox.city import City
 from sandbox.jira_city import fill
+from sandbox.jira_gateway import scope_of
 from sandbox.jira_jql import BadQuery
 from sandbox.jira_site import Issue, Json, Product, Site
 
@@ -103,15 +104,36 @@ def _add_frame(app: Flask, site: Site) -> None:
 def _signed_in(site: Site) -> Answer | None:
     if site.anonymous:
         return None if not request.path.endswith("/myself") else _error(401, "Client must be authenticated")
+    if site.captcha:
+        refused = _error(403, "CAPTCHA challenge")
+        refused.headers["X-Seraph-LoginReason"] = "AUTHENTICATION_DENIED"
+        return refused
+    if request.root_path.startswith("/ex/jira/"):
+        return _through_gateway(site)
     given = request.headers.get("Authorization", "")
-    if site.product == "datacenter":
-        good = given == f"Bearer {site.token}"
-    else:
-        pair = base64.b64encode(f"{site.email}:{site.token}".encode()).decode()
-        good = given == f"Basic {pair}"
+    good = (
+        given == f"Bearer {site.token}" if site.product == "datacenter" else given == _pair(site, site.token)
+    )
     if good or request.path.endswith("/serverInfo"):
         return None
     return _error(401, "Client must be authenticated to access this resource.")
+
+
+def _through_gateway(site: Site) -> Answer | None:
+    given = request.headers.get("Authorization", "")
+    scopes = next((held for token, held in site.scoped.items() if given == _pair(site, token)), None)
+    issued = site.issued.get(given.removeprefix("Bearer "))
+    if issued is not None and site.now() < issued[1]:
+        scopes = issued[0]
+    if scopes is None:
+        return make_response(jsonify({"code": 401, "message": "Unauthorized"}), 401)
+    if scope_of(request.method, request.path) not in scopes:
+        return make_response(jsonify({"code": 401, "message": "Unauthorized; scope does not match"}), 401)
+    return None
+
+
+def _pair(site: Site, token: str) -> str:
+    return "Basic " + base64.b64encode(f"{site.email}:{token}".encode()).decode()
 
 
 def _headers(site: Site) -> Mapping[str, str]:
@@ -134,7 +156,7 @@ def _add_platform(app: Flask, site: Site) -> None:
     def server_info() -> Answer:
         cloud = site.product == "cloud"
         return jsonify({
-            "baseUrl": request.host_url.rstrip("/"),
+            "baseUrl": site.base_url or request.url_root.rstrip("/"),
             "version": "1001.0.0-SNAPSHOT" if cloud else "10.3.24",
             "versionNumbers": [1001, 0, 0] if cloud else [10, 3, 24],
             "deploymentType": "Cloud" if cloud else "Server",
@@ -396,7 +418,7 @@ def _shown(site: Site, issue: Issue, wanted: set[str] | None) -> Json:
     shown: Json = {"id": str(issue.id)}
     if wanted == {"id"}:
         return shown
-    shown |= {"key": issue.key, "self": f"{request.host_url}rest/api/{g.version}/issue/{issue.id}"}
+    shown |= {"key": issue.key, "self": f"{request.url_root}rest/api/{g.version}/issue/{issue.id}"}
     every = wanted is None or bool(wanted & {"*all", "*navigable"})
     project = site.projects[issue.project]
     held = {
@@ -430,7 +452,7 @@ def _meta(site: Site, name: str) -> Json:
 
 
 def _with_self(record: Mapping[str, Any], kind: str) -> Json:
-    return {"self": f"{request.host_url}rest/api/{g.version}/{kind}/{record['id']}", **record}
+    return {"self": f"{request.url_root}rest/api/{g.version}/{kind}/{record['id']}", **record}
 
 
 def _bean(found: Sequence[Json]) -> Answer:
@@ -465,5 +487,5 @@ def _missing() -> Answer:
     return _error(404, "Issue does not exist or you do not have permission to see it.")
 
 
-def _error(status: int, text: str) -> Answer:
+def _error(status: int, text: str) -> Response:
     return make_response(jsonify({"errorMessages": [text], "errors": {}}), status)

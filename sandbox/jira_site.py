@@ -89,6 +89,14 @@ class Site:
     email: str = "portico@fairhaven.example"
     token: str = "sandbox-jira"  # noqa: S105 - opens nothing but this sandbox
     account: str = "712020:5f1c2a8e-portico"
+    base_url: str = ""
+    """Where people browse; empty: the address that was asked."""
+    cloud_id: str = "1324a887-45db-1bf4-1e99-ef0ff456d421"
+    scoped: dict[str, frozenset[str]] = field(default_factory=dict)
+    """API tokens with scopes."""
+    issued: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
+    """Tokens of service accounts: their scopes, and until when each lives."""
+    captcha: bool = False
     zone: ZoneInfo = NEW_YORK
     server_zone: ZoneInfo = CHICAGO
     lag: timedelta = timedelta(0)

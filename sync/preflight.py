@@ -13,6 +13,7 @@ from mapping.probe import probe
 from mapping.rules import folded
 from mapping.translate import context_of
 from sync import wiring
+from sync.expiry import endings
 from sync.translation import Translator, mapping_of
 from sync.wishes import STATUS_TASK
 
@@ -25,10 +26,15 @@ SKEW = timedelta(minutes=5)
 def check(settings: Settings, name: str, now: datetime) -> list[dict[str, Any]]:
     """Every finding of one connection as JSON objects; a connection that cannot be reached is one finding."""
     connector = wiring.connector(settings, name)
+    ending = [
+        Finding("error" if each.ended else "warning", "credentials", each.text, each.fix)
+        for each in endings(settings, now)
+        if each.connection == name
+    ]
     try:
-        found = list(_findings(settings, name, connector, now))
+        found = [*ending, *_findings(settings, name, connector, now)]
     except ConnectorError as error:
-        found = [Finding("error", name, error.text, error.fix)]
+        found = [*ending, Finding("error", name, error.text, error.fix)]
     finally:
         connector.close()
     return [{"connection": name, **asdict(each)} for each in found]

@@ -1,6 +1,6 @@
 """How things stand: connections, runs, pending writes, quarantine, alarms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from portfolio.store.tables import scope, write
 from portfolio.store.types import instant_text
 from portfolio.store.writes import OPEN
 from sync.assess import sources
+from sync.expiry import KIND, endings
 
 
 def standing(db: Connection, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -50,8 +51,17 @@ def standing(db: Connection, settings: Settings, now: datetime) -> dict[str, Any
         ],
         "pending_writes": (pending or 0) + _held_writes(recent),
         "quarantine": len(runs.quarantined(db)),
-        "alarms": [{**each, "since": instant_text(each["since"])} for each in alarms],
+        "alarms": [
+            {**each, "since": instant_text(each["since"])} for each in (*alarms, *_ending(settings, now))
+        ],
     }
+
+
+def _ending(settings: Settings, now: datetime) -> Iterator[Mapping[str, Any]]:
+    for each in endings(settings, now):
+        yield {
+            "kind": KIND, "connection": each.connection, "text": f"{each.text} {each.fix}", "since": each.since,
+        }  # fmt: skip
 
 
 def _held_writes(recent: Iterable[Mapping[str, Any]]) -> int:

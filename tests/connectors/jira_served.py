@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import requests
 from flask import Flask, request
+from requests.auth import AuthBase
 
 from connectors.auth import basic, bearer
 from connectors.base import Patch, Plain, Shown, SourceRecord, Stream, Target
@@ -18,7 +20,7 @@ from sandbox.faults import Faults, Rule
 from sandbox.jira import create_app, create_site_app
 from sandbox.jira_city import fields_of_the_city
 from sandbox.jira_site import Issue, Product, Site
-from sandbox.server import serve
+from sandbox.server import Server, serve
 from tests.connectors.contract import Fault
 from tests.connectors.jira_contract import Exchange, record
 
@@ -54,6 +56,7 @@ class Served:
         record(app, product, self.exchanges)
         self.faults = Faults(app)
         self.server = serve(self.faults)
+        self._fronts: list[Server] = []
         self._connected: list[Jira] = []
 
     def _record(self, app: Flask) -> None:
@@ -76,6 +79,17 @@ class Served:
         self._connected.append(jira)
         return jira
 
+    def front(self, app: WSGIApplication) -> str:
+        """Serves another way to this Jira; its address."""
+        self._fronts.append(serve(app))
+        return self._fronts[-1].url
+
+    def open(self, url: str, auth: AuthBase, **options: Any) -> Jira:
+        """A connector that speaks to another address."""
+        http = Http(url, auth=auth, sleep=lambda _: None, timeout=10, **options)
+        self._connected.append(Jira("jira", http, read_only=False, now=lambda: self.at))
+        return self._connected[-1]
+
     def add(self, count: int, project: str = "CON", **fields: Any) -> list[Issue]:
         found = []
         for _ in range(count):
@@ -93,7 +107,8 @@ class Served:
     def stop(self) -> None:
         for each in self._connected:
             each.close()
-        self.server.stop()
+        for server in (self.server, *self._fronts):
+            server.stop()
 
 
 class JiraHarness:
