@@ -12,6 +12,7 @@ from config.parts import Duration, Flag, Part, Text, Texts, Zone
 Method = Literal[
     "percent_complete", "0/100", "50/50", "weighted_milestones", "physical_percent", "level_of_effort"
 ]
+PackageMethod = Literal["0/100", "50/50", "physical_percent", "level_of_effort"]
 Weight = Annotated[Decimal, Field(gt=0)]
 
 
@@ -42,7 +43,8 @@ class EarnedValueTerms(Part):
     `percent_complete`: the project's own share, else work items done of all. `0/100`: an estimate counts when its item is done.
     `50/50`: half of it when the item is started. `weighted_milestones`: the weight of the milestones achieved.
     `physical_percent`: each estimate times its item's share done. `level_of_effort`: as planned, by the passing of time.
-    A project's own method goes before that of its tier, and this before `method`.
+    A project's own method goes before that of its tier, and this before `method`. Where it is 0/100, 50/50 or physical_percent,
+    a work package with a method of its own (`work_item.earned_value_method`), or else of its type, earns by that one.
     """
 
     method: Method = "percent_complete"
@@ -53,11 +55,24 @@ class EarnedValueTerms(Part):
         default_factory=dict,
         description="the weight of a milestone by its name; milestones without one weigh 1 if none is given, else nothing",
     )
+    by_type: Mapping[Text, PackageMethod] = Field(
+        default_factory=dict,
+        description="the method of the work packages of a type, such as `Support: level_of_effort`",
+    )
+    cost_per_hour: Weight | None = Field(
+        default=None,
+        description="what an estimated hour costs: makes money of a plan that is worked out from estimates",
+    )
 
     def method_of(self, project: Method | None, tier: str | None) -> Method:
         """The method that counts, from the project's own (or None) and its tier; tiers match in any case."""
         tiers = {name.casefold(): method for name, method in self.by_tier.items()}
         return project or tiers.get((tier or "").casefold()) or self.method
+
+    def method_of_package(self, own: str | None, type_: str | None, project: Method) -> str:
+        """The method of a work package, from its own (or None), its type and the project's; types match in any case."""
+        types = {name.casefold(): method for name, method in self.by_type.items()}
+        return own or types.get((type_ or "").casefold()) or project
 
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

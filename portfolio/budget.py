@@ -132,8 +132,8 @@ def newest(lines: Sequence[Money], terms: LedgerTerms) -> list[Money]:
     return kept + [line for group in latest.values() for line in group]
 
 
-def of_year(lines: Sequence[Money], year: int, terms: LedgerTerms) -> list[Money]:
-    """The lines that count for a fiscal year: its own, and project-length ones from their inception."""
+def of_year(lines: Sequence[Money], year: int | None, terms: LedgerTerms) -> list[Money]:
+    """The lines that count for a fiscal year (None: no year's): its own, and project-length ones from their inception."""
     own = [line for line in lines if terms.is_project_basis(line) or line.fiscal_year == year]
     return newest(own, terms)
 

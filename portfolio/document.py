@@ -12,6 +12,7 @@ from portfolio import gates as stage
 from portfolio.budget import Budget
 from portfolio.dimensions import stale_reason
 from portfolio.earned_value import EarnedValue
+from portfolio.earning import Earned
 from portfolio.facts import Condition, Facts, Money, Source, Ticket
 from portfolio.forecast import Forecast
 from portfolio.gates import GateResult, Tailored
@@ -54,7 +55,7 @@ def project(
     verdicts: Mapping[str, Verdict],
     finish: date | None,
     late: int | None,
-    complete: Decimal | None,
+    done: Earned,
     fiscal_year: int | None,
     cost: Budget,
     value: EarnedValue,
@@ -97,7 +98,7 @@ def project(
             "finish_actual": day(facts.finish_actual),
             "finish_forecast": day(finish),
             "variance_days": late,
-            "percent_complete": number(complete),
+            "percent_complete": number(done.share),
         },
         "forecast": {
             "finish_declared": day(facts.finish_forecast),
@@ -122,6 +123,17 @@ def project(
             **{name: number(getattr(value, name)) for name in _INDICES},
             "method": value.method,
             "earned_by": value.earned_by,
+            "packages": [
+                {
+                    "method": each.method,
+                    "items": each.items,
+                    "weight": number(each.weight),
+                    "earned": number(each.earned),
+                }
+                for each in done.parts
+            ],
+            "planned_by": value.planned_by,
+            "unit": value.unit,
             "reasons": dict(value.reasons),
         },
         "gate": {

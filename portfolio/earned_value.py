@@ -7,7 +7,7 @@ baseline.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from math import ceil
@@ -18,6 +18,7 @@ from portfolio.facts import PlannedValue
 METHOD = "percent_complete"
 NO_BASELINE = "no baseline"
 NO_COST = "no actual cost yet"
+MONEY = "money"
 _ONE = Decimal(1)
 
 
@@ -27,6 +28,10 @@ class Baseline:
 
     days: tuple[date | None, ...]
     values: tuple[Decimal, ...]
+    unit: str = MONEY
+    """What the values count: money, hours, points or items."""
+    told: str = "baseline"
+    """Where the plan comes from."""
 
     @property
     def bac(self) -> Decimal:
@@ -99,6 +104,7 @@ def _baseline(points: Sequence[PlannedValue], start: date | None) -> Baseline:
     return Baseline(
         days=(zero, *(point.day for point in ordered)),
         values=(Decimal(0), *(point.planned_value for point in ordered)),
+        told=f"baseline {ordered[0].name}{f' of {ordered[0].set_on}' if ordered[0].set_on else ''}",
     )
 
 
@@ -144,6 +150,10 @@ class EarnedValue:
     method: str = METHOD
     earned_by: str | None = None
     """How the method came to its share of the budget."""
+    planned_by: str | None = None
+    """Where planned value comes from."""
+    unit: str | None = None
+    """What planned value counts; where it is not money, the amounts are None and the indices stand."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
 
@@ -178,18 +188,19 @@ def measure(
     at: Decimal | None = None,
     method: str = METHOD,
     earned_by: str | None = None,
+    no_plan: str = NO_BASELINE,
 ) -> EarnedValue:
     """All figures from cumulative inputs.
 
     `plan` are cumulative planned values from time 0, `at` the time now in periods. `ac` is cost incurred,
-    never encumbrances. Indices stay exact; rounding is the reader's.
+    never encumbrances. Indices stay exact; rounding is the reader's. `no_plan` says why there is no `bac`.
     """
     sheet = _Sheet()
     if bac is None or bac <= 0:
         bac = pv = ev = None
-    sheet.put("bac", bac, NO_BASELINE)
-    sheet.put("pv", pv, NO_BASELINE if bac is None else "the plan says nothing of this day")
-    sheet.put("ev", ev, NO_BASELINE if bac is None else earned_by or "percent complete is unknown")
+    sheet.put("bac", bac, no_plan)
+    sheet.put("pv", pv, no_plan if bac is None else "the plan says nothing of this day")
+    sheet.put("ev", ev, no_plan if bac is None else earned_by or "percent complete is unknown")
     sheet.put("ac", ac, "actual cost is unknown")
     _variances(sheet, pv, ev, ac)
     _estimates(sheet, bac, ev, ac, bottom_up_etc)
@@ -197,6 +208,32 @@ def measure(
     figures: Mapping[str, Any] = sheet.values
     found = _findings(bac, pv, ev, ac)
     return EarnedValue(**figures, method=method, earned_by=earned_by, reasons=sheet.reasons, findings=found)
+
+
+AMOUNTS = (
+    "bac",
+    "pv",
+    "ev",
+    "cv",
+    "sv",
+    "cpi",
+    "eac",
+    "eac_budget_rate",
+    "eac_cpi_spi",
+    "etc",
+    "vac",
+    "tcpi",
+    "tcpi_eac",
+)
+"""What takes planned value to be money, or compares it with money."""
+
+
+def without_amounts(value: EarnedValue, unit: str) -> EarnedValue:
+    """The same of a plan that counts something else than money: how it stands in time, and no amounts."""
+    reason = f"the plan is counted in {unit}, not in money"
+    reasons = {**value.reasons, **dict.fromkeys(AMOUNTS, reason)}
+    cleared: Mapping[str, Any] = dict.fromkeys(AMOUNTS)
+    return replace(value, **cleared, reasons=reasons, findings=())
 
 
 def _variances(sheet: _Sheet, pv: Decimal | None, ev: Decimal | None, ac: Decimal | None) -> None:
@@ -236,7 +273,7 @@ def _estimates(
         sheet.put("tcpi_eac", *(to_complete(bac, ev, ac, eac) if eac is not None else (None, nothing_earned)))
     known = ac is not None and bottom_up_etc is not None
     bottom_up = ac + bottom_up_etc if known and ac is not None and bottom_up_etc is not None else None
-    sheet.put("eac_bottom_up", bottom_up, "no bottom-up estimate")
+    sheet.put("eac_bottom_up", bottom_up, "no estimate of the rest in hours, or no cost per hour")
 
 
 def to_complete(bac: Decimal, ev: Decimal, ac: Decimal, target: Decimal) -> tuple[Decimal | None, str]:

@@ -5,7 +5,7 @@ level of effort; PMI set, reference C.1: EV = sum of budget x earned fraction). 
 cancelled and have no items of their own below them: a parent is the sum of its children and would count twice.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -27,15 +27,26 @@ _UNITS = {"estimate_hours": "hours", "estimate_points": "points", "items": "item
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The work packages that earn by one method: how many, what they weigh, and how much of it is earned."""
+
+    method: str
+    items: int
+    weight: Decimal
+    earned: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Earned:
     """The earned share of the budget (0..1), the method it was found by, and the sentence that says how.
 
-    `share` None: it cannot be told, and `because` says why.
+    `share` None: it cannot be told, and `because` says why. `parts` are the packages by method, where they have methods.
     """
 
     share: Decimal | None
     method: Method
     because: str
+    parts: tuple[Part, ...] = ()
 
 
 def method_of(facts: Facts, terms: EarnedValueTerms) -> Method:
@@ -49,15 +60,15 @@ def earned(facts: Facts, terms: EarnedValueTerms, planned_share: Decimal | None)
     `planned_share` is PV ÷ BAC today, or None without a time-phased baseline.
     """
     method = method_of(facts, terms)
-    ways: Mapping[str, Callable[[], tuple[Decimal | None, str]]] = {
-        "0/100": lambda: _by_start(facts.packages, Decimal(0)),
-        "50/50": lambda: _by_start(facts.packages, _HALF),
-        "physical_percent": lambda: _physical(facts.packages),
-        "weighted_milestones": lambda: _milestones(facts.milestones, terms.milestone_weights),
-        "level_of_effort": lambda: _effort(planned_share),
-    }
-    share, because = ways[method]()
-    return Earned(share, method, because)
+    if method in ("weighted_milestones", "level_of_effort"):
+        whole = (
+            _effort(planned_share)
+            if method == "level_of_effort"
+            else _milestones(facts.milestones, terms.milestone_weights)
+        )
+        return Earned(whole[0], method, whole[1])
+    ways = [terms.method_of_package(each.method, each.type, method) for each in facts.packages]
+    return _by_packages(facts.packages, ways, method, planned_share)
 
 
 def weigh(packages: Sequence[Package]) -> tuple[str, list[tuple[Decimal, Package]]]:
@@ -68,40 +79,82 @@ def weigh(packages: Sequence[Package]) -> tuple[str, list[tuple[Decimal, Package
     return "items", [(Decimal(each.items), each) for each in packages]
 
 
-def _by_start(packages: Sequence[Package], when_started: Decimal) -> tuple[Decimal | None, str]:
+def _by_packages(
+    packages: Sequence[Package], ways: Sequence[str], method: Method, planned_share: Decimal | None
+) -> Earned:
+    """Each package by its own way: the sum of weight x earned fraction ÷ the sum of weights."""
     unit, weights = weigh(packages)
     whole = sum((weight for weight, _ in weights), Decimal(0))
     if not whole:
-        return None, "There are no work packages to earn by."
-    done = sum((weight for weight, each in weights if each.done), Decimal(0))
-    started = sum((weight for weight, each in weights if each.started and not each.done), Decimal(0))
-    share = (done + started * when_started) / whole
-    begun = f" and {_plain(started)} started" if when_started else ""
-    return share, f"{_plain(done)} of {_plain(whole)} {_UNITS[unit]} are done{begun}: {percent(share)}."
-
-
-def _physical(packages: Sequence[Package]) -> tuple[Decimal | None, str]:
-    unit, weights = weigh(packages)
-    whole = sum((weight for weight, _ in weights), Decimal(0))
-    if not whole:
-        return None, "There are no work packages to earn by."
-    silent = sum(each.items for _, each in weights if _fraction(each) is None)
+        return Earned(None, method, "There are no work packages to earn by.")
+    fractions = [_fraction(each, way, planned_share) for each, way in zip(packages, ways, strict=True)]
+    silent = sum(each.items for each, known in zip(packages, fractions, strict=True) if known is None)
+    if "level_of_effort" in ways and planned_share is None:
+        return Earned(None, method, _effort(None)[1])
     if silent:
-        return None, f"{silent} work packages in progress do not say how much of them is done."
-    earned_weight = sum((weight * (_fraction(each) or 0) for weight, each in weights), Decimal(0))
-    share = earned_weight / whole
-    return (
-        share,
-        f"{_plain(earned_weight)} of {_plain(whole)} {_UNITS[unit]} are physically done: {percent(share)}.",
+        return Earned(
+            None, method, f"{silent} work packages in progress do not say how much of them is done."
+        )
+    earned_weights = [weight * (known or 0) for (weight, _), known in zip(weights, fractions, strict=True)]
+    parts = tuple(
+        Part(
+            way,
+            sum(each.items for each, own in zip(packages, ways, strict=True) if own == way),
+            sum((weight for (weight, _), own in zip(weights, ways, strict=True) if own == way), Decimal(0)),
+            sum((some for some, own in zip(earned_weights, ways, strict=True) if own == way), Decimal(0)),
+        )
+        for way in dict.fromkeys(ways)
     )
+    share = sum(earned_weights, Decimal(0)) / whole
+    return Earned(share, method, _told(parts, weights, _UNITS[unit], share), parts)
 
 
-def _fraction(package: Package) -> Decimal | None:
+def bottom_up(packages: Sequence[Package], terms: EarnedValueTerms) -> Decimal | None:
+    """What the rest of the work costs by its own estimates: hours not yet done x `cost_per_hour`.
+
+    None without a cost per hour, without packages, or where one is not estimated in hours.
+    """
+    unit, weights = weigh(packages)
+    if terms.cost_per_hour is None or not packages or unit != "estimate_hours":
+        return None
+    left = sum(
+        (weight * (1 - (_fraction(each, "physical_percent", None) or 0)) for weight, each in weights),
+        Decimal(0),
+    )
+    return left * terms.cost_per_hour
+
+
+def _fraction(package: Package, way: str, planned_share: Decimal | None) -> Decimal | None:
+    """The earned part of one package; level of effort earns what the project's plan has reached."""
+    if way == "level_of_effort":
+        return planned_share
     if package.done:
         return _ONE
-    if package.percent_complete is None and not package.started:
-        return Decimal(0)
-    return package.percent_complete
+    if way == "physical_percent" and (package.percent_complete is not None or package.started):
+        return package.percent_complete
+    return _HALF if way == "50/50" and package.started else Decimal(0)
+
+
+def _told(
+    parts: Sequence[Part],
+    weights: Sequence[tuple[Decimal, Package]],
+    unit: str,
+    share: Decimal,
+) -> str:
+    whole = sum((each.weight for each in parts), Decimal(0))
+    if len(parts) > 1:
+        sums = "; ".join(f"{each.method} {_plain(each.earned)} of {_plain(each.weight)}" for each in parts)
+        all_earned = _plain(sum((each.earned for each in parts), Decimal(0)))
+        return f"{all_earned} of {_plain(whole)} {unit} are earned ({sums}): {percent(share)}."
+    only = parts[0]
+    if only.method == "physical_percent":
+        return f"{_plain(only.earned)} of {_plain(whole)} {unit} are physically done: {percent(share)}."
+    if only.method == "level_of_effort":
+        return f"{_plain(only.earned)} of {_plain(whole)} {unit} are planned by today: {percent(share)}."
+    done = sum((weight for weight, each in weights if each.done), Decimal(0))
+    started = sum((weight for weight, each in weights if each.started and not each.done), Decimal(0))
+    begun = f" and {_plain(started)} started" if only.method == "50/50" else ""
+    return f"{_plain(done)} of {_plain(whole)} {unit} are done{begun}: {percent(share)}."
 
 
 def _milestones(
@@ -129,4 +182,4 @@ def _effort(planned_share: Decimal | None) -> tuple[Decimal | None, str]:
 
 
 def _plain(value: Decimal) -> str:
-    return f"{value.normalize() + 0:f}"
+    return f"{round(value, 2).normalize() + 0:f}"

@@ -44,8 +44,8 @@ class Work:
 class Package:
     """Work items at the bottom of the breakdown, not cancelled, that are alike in what earns value, summed.
 
-    `started` and `done` hold for all of them, and so does `percent_complete`. `with_*` counts those that have the
-    estimate, whose sum stands beside it.
+    `started` and `done` hold for all of them, and so do `percent_complete`, `type` and their own `method` (None: the
+    project's). `with_*` counts those that have the estimate, whose sum stands beside it.
     """
 
     items: int
@@ -54,6 +54,27 @@ class Package:
     percent_complete: Decimal | None = None
     estimate_hours: Decimal = Decimal(0)
     estimate_points: Decimal = Decimal(0)
+    with_estimate_hours: int = 0
+    with_estimate_points: int = 0
+    type: str | None = None
+    method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Work packages of one connection that are planned for the same days, summed; `with_*` counts those that have the figure.
+
+    They are gathered only where no baseline is known.
+    """
+
+    connection: str
+    start_on: date | None
+    finish_on: date | None
+    items: int
+    planned_cost: Decimal = Decimal(0)
+    estimate_hours: Decimal = Decimal(0)
+    estimate_points: Decimal = Decimal(0)
+    with_planned_cost: int = 0
     with_estimate_hours: int = 0
     with_estimate_points: int = 0
 
@@ -274,6 +295,7 @@ class Facts:
     milestones: tuple[Milestone, ...] = ()
     money: tuple[Money, ...] = ()
     planned_values: tuple[PlannedValue, ...] = ()
+    dated: tuple[Dated, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     risks: tuple[Risk, ...] = ()
     outages: tuple[Outage, ...] = ()

@@ -92,7 +92,9 @@ _BUDGET_LINE = _columns(
     share="share",
 )
 _EARNED = _columns(
-    "project method", money="bac pv ev ac cv sv eac etc vac", number="cpi spi tcpi earned_schedule spi_t"
+    "project method earned_by planned_by unit",
+    money="bac pv ev ac cv sv eac eac_budget_rate eac_cpi_spi eac_bottom_up etc vac",
+    number="cpi spi tcpi tcpi_eac earned_schedule sv_t spi_t ieac_t",
 )
 _RISK = _columns("project type title state owner source", number="score", day="due_on", flag="open")
 _TICKET = _columns(

@@ -23,6 +23,8 @@ portfolio:
   earned_value:                   # how work earns value: by the share done, in small projects half when it is started
     method: percent_complete
     by_tier: {{small: 50/50, large: weighted_milestones}}
+    by_type: {{bug: 0/100, task: physical_percent}}       # single work packages by their type
+    cost_per_hour: 300            # a team's hour with everything that comes with it, for estimates of the rest
   service:                        # clocks where the tool tells none, and who is called when time runs out
     calendars:
       office: {{begin: "08:00", end: "17:00", holidays: [2026-11-26, 2026-12-25, 2027-01-01]}}

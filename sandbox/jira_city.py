@@ -9,6 +9,7 @@ from sandbox.jira_site import FieldType, Issue, Json, Site, Worklog, custom, sys
 POINTS, SPRINT, FLAGGED, BLOCKED_WHY = (
     "customfield_10016", "customfield_10020", "customfield_10021", "customfield_10302",
 )  # fmt: skip
+START = "customfield_10015"
 DUE, PORTFOLIO_KEY, EPIC_LINK = "customfield_10300", "customfield_10301", "customfield_10014"
 _STATUS = {
     "todo": ("10000", "To Do", 2, "new", "To Do"),
@@ -38,6 +39,7 @@ def fields_of_the_city() -> tuple[FieldType, ...]:
             ("timeoriginalestimate", "number"), ("statuscategorychangedate", "datetime"),
         )),
         custom(10014, "Epic Link", "any", "com.pyxis.greenhopper.jira:gh-epic-link"),
+        custom(10015, "Start date", "date", "datepicker"),
         custom(10016, "Story points", "number", "float"),
         custom(10020, "Sprint", "array", "com.pyxis.greenhopper.jira:gh-sprint"),
         custom(10021, "Flagged", "array", "multicheckboxes", ("Impediment",)),
@@ -168,6 +170,7 @@ def _fields(site: Site, project: Project, item: WorkItem, keys: dict[int, str], 
         "reporter": person(site, item.reporter),
         "labels": list(item.labels),
         "duedate": due,
+        START: item.start_planned.isoformat() if item.start_planned else None,
         "resolution": _resolution(item.status),
         "resolutiondate": site.printed(item.done_at) if item.done_at else None,
         "statuscategorychangedate": site.printed(item.done_at or item.started_at or item.created_at),

@@ -33,7 +33,7 @@ def write_register(city: City, folder: Path) -> tuple[str, ...]:
 
 
 def _baselines(project: Project) -> Rows:
-    for baseline in project.baselines:
+    for baseline in project.baselines if project.has_office_plan else ():
         for point in baseline.points:
             yield {
                 "name": baseline.name,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from sandbox.city import City, Person, Project, Risk, Ticket, WorkItem
+from sandbox.city.money import planned_cost
 from sandbox.servicenow_schema import CITY_TABLES
 from sandbox.servicenow_tables import Clock, Tables, stamp, sys_id
 
@@ -269,7 +270,9 @@ def _work(tables: Tables, project: Project, item: WorkItem, at: Callable[[date |
             "work_start": stamp(item.started_at),
             "work_end": stamp(item.done_at),
             "closed_at": stamp(item.done_at),
+            "start_date": at(item.start_planned, 8),
             "end_date": at(item.due_on, 17),
+            "cost": str(planned_cost(project, item) or ""),
             "due_date": at(item.due_on, 17),
             "percent_complete": _percent(item.percent_complete),
             "effort": _duration(item.estimate_hours),

@@ -72,6 +72,7 @@ _PLANNED_TASK = Table(
         _choice("state", *_PLAN_STATES),
         *_times("start_date end_date approved_start_date approved_end_date"),
         Column("percent_complete", "Percent complete", "decimal"),
+        Column("cost", "Planned cost", "currency"),
         Column("effort", "Planned effort", "glide_duration"),
         Column("work_effort", "Actual effort", "glide_duration"),
         _choice("status", *_HEALTH, type_="string"),

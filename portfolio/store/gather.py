@@ -223,7 +223,7 @@ def gather(
     db: Connection, names: Registry, *, since: datetime, today: date, currency: str, expired: frozenset[str]
 ) -> list[facts.Facts]:
     """The facts of every project. Work added or done counts from `since`; `expired` connections are past `stale_after`."""
-    counted, packages = work.work(db, today, since), work.packages(db)
+    counted, packages, dated = work.work(db, today, since), work.packages(db), work.dated(db)
     money = _money(db, names.projects, currency)
     milestones = _grouped(rows(db, "milestone"), _milestone)
     tickets = desk.tickets(db)
@@ -255,6 +255,7 @@ def gather(
                 milestones=milestones.get(key, ()),
                 money=tuple(money.get(key, ())),
                 planned_values=planned.get(key, ()),
+                dated=dated.get(key, ()),
                 tickets=tickets.get(key, ()),
                 risks=risks.get(key, ()),
                 outages=outages.get(key, ()),

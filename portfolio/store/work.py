@@ -65,16 +65,17 @@ def work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
 def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
     """Work items without items below them and not cancelled, summed per project by what earns value."""
     item = entity_tables["work_item"]
-    parent = (
-        select(item.c.connection, item.c.parent_id)
-        .where(item.c.parent_id.is_not(None), stands(item))
-        .distinct()
-        .subquery()
-    )
-    is_parent = and_(parent.c.connection == item.c.connection, parent.c.parent_id == item.c.external_id)
     is_done = item.c.status_category == "done"
     is_started = or_(is_done, item.c.status_category == "in_progress")
-    alike = (item.c.project_key, is_started, is_done, item.c.percent_complete)
+    alike = (
+        item.c.project_key,
+        is_started,
+        is_done,
+        item.c.percent_complete,
+        item.c.type,
+        item.c.earned_value_method,
+    )
+    leaves, is_leaf = _leaves()
     found: dict[str, list[facts.Package]] = defaultdict(list)
     for row in db.execute(
         select(
@@ -82,14 +83,12 @@ def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
             is_started.label("started"),
             is_done.label("done"),
             item.c.percent_complete,
-            func.count().label("items"),
-            func.sum(item.c.estimate_hours).label("hours"),
-            func.sum(item.c.estimate_points).label("points"),
-            func.count(item.c.estimate_hours).label("with_hours"),
-            func.count(item.c.estimate_points).label("with_points"),
+            item.c.type,
+            item.c.earned_value_method,
+            *_sums("estimate_hours", "estimate_points"),
         )
-        .select_from(item.outerjoin(parent, is_parent))
-        .where(live("work_item"), item.c.status_category != "cancelled", parent.c.parent_id.is_(None))
+        .select_from(leaves)
+        .where(is_leaf)
         .group_by(*alike)
         .order_by(*alike)
     ):
@@ -99,13 +98,69 @@ def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
                 started=bool(row.started),
                 done=bool(row.done),
                 percent_complete=row.percent_complete,
-                estimate_hours=row.hours or Decimal(0),
-                estimate_points=row.points or Decimal(0),
-                with_estimate_hours=row.with_hours,
-                with_estimate_points=row.with_points,
+                estimate_hours=row.estimate_hours or Decimal(0),
+                estimate_points=row.estimate_points or Decimal(0),
+                with_estimate_hours=row.with_estimate_hours,
+                with_estimate_points=row.with_estimate_points,
+                type=row.type,
+                method=row.earned_value_method,
             )
         )
     return {key: tuple(some) for key, some in found.items()}
+
+
+def dated(db: Connection) -> dict[str, tuple[facts.Dated, ...]]:
+    """The same items by the days for which they are planned, of the projects without a baseline."""
+    item, baseline = entity_tables["work_item"], entity_tables["baseline"]
+    planned = select(baseline.c.project_key).where(live("baseline"), baseline.c.planned_value.is_not(None))
+    alike = (item.c.project_key, item.c.connection, item.c.start_planned, item.c.due_on)
+    leaves, is_leaf = _leaves()
+    found: dict[str, list[facts.Dated]] = defaultdict(list)
+    for row in db.execute(
+        select(*alike, *_sums("planned_cost", "estimate_hours", "estimate_points"))
+        .select_from(leaves)
+        .where(is_leaf, item.c.project_key.not_in(planned))
+        .group_by(*alike)
+        .order_by(*alike)
+    ):
+        found[row.project_key].append(
+            facts.Dated(
+                connection=row.connection,
+                start_on=row.start_planned,
+                finish_on=row.due_on,
+                items=row.items,
+                planned_cost=row.planned_cost or Decimal(0),
+                estimate_hours=row.estimate_hours or Decimal(0),
+                estimate_points=row.estimate_points or Decimal(0),
+                with_planned_cost=row.with_planned_cost,
+                with_estimate_hours=row.with_estimate_hours,
+                with_estimate_points=row.with_estimate_points,
+            )
+        )
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def _leaves() -> tuple[Any, Any]:
+    """Work items joined with their children, and the condition of those that count: live, not cancelled, without any."""
+    item = entity_tables["work_item"]
+    parent = (
+        select(item.c.connection, item.c.parent_id)
+        .where(item.c.parent_id.is_not(None), stands(item))
+        .distinct()
+        .subquery()
+    )
+    is_parent = and_(parent.c.connection == item.c.connection, parent.c.parent_id == item.c.external_id)
+    counts = and_(live("work_item"), item.c.status_category != "cancelled", parent.c.parent_id.is_(None))
+    return item.outerjoin(parent, is_parent), counts
+
+
+def _sums(*names: str) -> list[Any]:
+    """How many items there are, and of each column the sum and how many have it."""
+    item = entity_tables["work_item"]
+    found: list[Any] = [func.count().label("items")]
+    for name in names:
+        found += [func.sum(item.c[name]).label(name), func.count(item.c[name]).label(f"with_{name}")]
+    return found
 
 
 def _weekly_done(db: Connection, until: datetime) -> dict[str, tuple[int, ...]]:

@@ -6,7 +6,7 @@ from random import Random
 
 from sandbox.city.names import ACCOUNTS
 from sandbox.city.plots import Plot
-from sandbox.city.records import BudgetLine, Department
+from sandbox.city.records import BudgetLine, Department, Project, WorkItem
 from sandbox.city.schedule import CONTINGENCY, Calendar, planned_share
 
 CENT = Decimal("0.01")
@@ -172,3 +172,12 @@ def _dollars(whole: Decimal, share: float) -> Decimal:
 
 def _cents(whole: Decimal, share: float) -> Decimal:
     return (whole * Decimal(str(round(share, 8)))).quantize(CENT)
+
+
+def planned_cost(project: Project, item: WorkItem) -> Decimal | None:
+    """An item's part of the project's budget by its hours; None for an epic, and in a project without a budget."""
+    hours = sum((each.estimate_hours for each in project.work if each.estimate_hours), Decimal(0))
+    if not project.baselines or not item.estimate_hours:
+        return None
+    whole = project.baselines[-1].points[-1].planned_value
+    return (whole * item.estimate_hours / hours).quantize(Decimal("0.01"))

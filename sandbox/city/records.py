@@ -7,7 +7,7 @@ Every record carries `updated_at`, the instant at which its tool last changed it
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -96,6 +96,11 @@ class WorkItem:
     blocked: bool
     blocked_reason: str | None
     labels: tuple[str, ...]
+
+    @property
+    def start_planned(self) -> date | None:
+        """Two weeks before it is due, as teams here plan."""
+        return self.due_on - timedelta(days=14) if self.due_on else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +323,11 @@ class Project:
     gates: tuple[Gate, ...]
     reports: tuple[StatusReport, ...]
     allocations: tuple[Allocation, ...]
+
+    @property
+    def has_office_plan(self) -> bool:
+        """The project office keeps its time-phased baseline; otherwise only the team's tool holds planned days."""
+        return self.work_tool == "planner" or self.key[-1] not in "78"
 
     @property
     def carrier(self) -> str | None:

@@ -14,7 +14,8 @@ from config.settings import Portfolio
 from portfolio.duties import Opening, Review, measured, review, standing_action
 from portfolio.duties import duties as duties_of
 from portfolio.facts import Action, Facts, Measured, Money
-from portfolio.judge import Judgement, Policy, cost_of, judge
+from portfolio.judge import Judgement, Policy, judge
+from portfolio.measuring import cost_of
 from portfolio.status import Verdict
 
 D = Decimal

@@ -88,6 +88,47 @@ def test_nothing_to_earn_by_is_unknown(method: Method) -> None:
     assert of(method, Facts("K", "N", packages=(package(1, 0, status="done"),))) == nothing
 
 
+MIXED = (
+    replace(WORK[0], type="Story"),
+    replace(WORK[1], type="Story", method="physical_percent"),
+    replace(WORK[2], type="Support"),
+)
+
+
+def test_a_package_earns_by_its_own_method_else_its_types_else_the_projects() -> None:
+    found = earned(
+        Facts("K", "N", packages=MIXED),
+        EarnedValueTerms(method="50/50", by_type={"support": "level_of_effort", "Story": "0/100"}),
+        D("0.25"),
+    )
+    assert found.because == (
+        "55 of 100 hours are earned (0/100 30 of 30; physical_percent 20 of 50; level_of_effort 5 of 20): 55%."
+    )
+    assert [(each.method, each.items, each.weight, each.earned) for each in found.parts] == [
+        ("0/100", 2, D(30), D(30)),
+        ("physical_percent", 1, D(50), D(20)),
+        ("level_of_effort", 3, D(20), D(5)),
+    ]
+    assert (found.share, found.method) == (D("0.55"), "50/50")
+
+
+def test_level_of_effort_needs_a_plan_for_single_packages_too() -> None:
+    share, because = of("50/50", Facts("K", "N", packages=MIXED), by_type={"Support": "level_of_effort"})
+    assert (share, because) == (
+        None,
+        "Level of effort earns what is planned, and there is no time-phased baseline.",
+    )
+    alone = Facts("K", "N", packages=MIXED[2:])
+    share, because = of("0/100", alone, D("0.6"), by_type={"Support": "level_of_effort"})
+    assert (share, because) == (D("0.6"), "12 of 20 hours are planned by today: 60%.")
+
+
+def test_a_method_that_looks_at_the_whole_project_asks_no_package() -> None:
+    facts = Facts("K", "N", packages=MIXED, milestones=MILESTONES)
+    assert of("weighted_milestones", facts, by_type={"Story": "0/100"})[0] == D(2) / 3
+    assert of("level_of_effort", facts, D("0.1"), by_type={"Story": "0/100"})[0] == D("0.1")
+
+
 MILESTONES = (
     Milestone("Kick-off", DAY, DAY, DAY, DAY),
     Milestone("Design accepted", DAY, DAY, DAY, DAY),

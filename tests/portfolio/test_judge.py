@@ -25,7 +25,8 @@ from portfolio.facts import (
     Ticket,
     Work,
 )
-from portfolio.judge import Judgement, Policy, judge, percent_complete
+from portfolio.judge import Judgement, Policy, judge
+from portfolio.measuring import percent_complete
 
 D = Decimal
 

@@ -111,12 +111,27 @@ def _earned(cost: dict[str, Any], percent: str | None) -> dict[str, Any]:
         "cpi": round(ev / ac, 4),
         "spi": round(ev / pv, 4),
         "eac": round(bac * ac / ev, 2) if ev else None,
-        "etc": None,
-        "vac": None,
+        "eac_budget_rate": ac + bac - ev,
+        **dict.fromkeys(
+            [
+                "eac_cpi_spi",
+                "eac_bottom_up",
+                "etc",
+                "vac",
+                "tcpi_eac",
+                "earned_schedule",
+                "sv_t",
+                "spi_t",
+                "ieac_t",
+            ]
+        ),
         "tcpi": round((bac - ev) / (bac - ac), 4),
-        "earned_schedule": None,
-        "spi_t": None,
         "method": "percent_complete",
+        "earned_by": "21 of 34 work items are done: 61.77%.",
+        "planned_by": "baseline Original of 2026-04-07",
+        "unit": "money",
+        "packages": [],
+        "reasons": {"spi_t": "the start of the baseline is unknown"},
     }
 
 

@@ -1,12 +1,12 @@
 """What the store tells of work: packages are the leaves of the breakdown, each item in one of them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import update
 
-from portfolio.facts import Package
+from portfolio.facts import Dated, Package
 from portfolio.store import entities, work
 from portfolio.store.database import open_store
 from portfolio.store.tables import entity_tables
@@ -40,6 +40,62 @@ def test_parents_and_cancelled_items_are_no_packages(store_url: str) -> None:
         Package(items=1, started=False, done=False),
         Package(items=1, started=True, done=False, percent_complete=Decimal("0.4")),
         Package(2, True, True, None, Decimal("10.5"), Decimal(3), 2, 1),
+    ]
+
+
+def test_packages_that_earn_by_another_way_stand_apart(store_url: str) -> None:
+    rows = [
+        item(1, "todo", type="Story"),
+        item(2, "todo", type="Story"),
+        item(3, "todo", type="Support"),
+        item(4, "todo", type="Support", earned_value_method="level_of_effort"),
+    ]
+    with open_store(store_url) as store, store.transaction() as db:
+        entities.write(db, "work_item", rows, at=NOW, run_id="r")
+        db.execute(update(entity_tables["work_item"]).values(project_key="P"))
+        found = [(each.items, each.type, each.method) for each in work.packages(db)["P"]]
+
+    assert sorted(found, key=str) == [
+        (1, "Support", "level_of_effort"),
+        (1, "Support", None),
+        (2, "Story", None),
+    ]
+
+
+def test_planned_days_are_gathered_where_no_baseline_is_known(store_url: str) -> None:
+    begin, end = date(2026, 11, 2), date(2026, 11, 20)
+    rows = [
+        item(1, "todo"),
+        item(2, "done", parent_id="1", start_planned=begin, due_on=end, planned_cost=Decimal("10.50")),
+        item(3, "todo", parent_id="1", start_planned=begin, due_on=end, estimate_hours=Decimal(4)),
+        item(4, "todo", due_on=end),
+        item(5, "cancelled", due_on=end),
+        item(6, "todo", due_on=end),
+    ]
+    points = [
+        {
+            "connection": "pmo",
+            "kind": "baseline",
+            "external_id": "1",
+            "day": end,
+            "planned_value": Decimal(1),
+        },
+        {"connection": "pmo", "kind": "baseline", "external_id": "2", "day": end},
+    ]
+    table, baseline = entity_tables["work_item"], entity_tables["baseline"]
+    with open_store(store_url) as store, store.transaction() as db:
+        entities.write(db, "work_item", rows, at=NOW, run_id="r")
+        entities.write(db, "baseline", points, at=NOW, run_id="r")
+        db.execute(update(table).values(project_key="P"))
+        db.execute(update(table).where(table.c.external_id == "6").values(project_key="Q"))
+        db.execute(update(baseline).where(baseline.c.external_id == "1").values(project_key="Q"))
+        db.execute(update(baseline).where(baseline.c.external_id == "2").values(project_key="P"))
+        found = work.dated(db)
+
+    assert set(found) == {"P"}, "Q has a baseline"
+    assert sorted(found["P"], key=lambda each: each.items) == [
+        Dated("jira", None, end, 1),
+        Dated("jira", begin, end, 2, Decimal("10.5"), Decimal(4), Decimal(0), 1, 1, 0),
     ]
 
 
