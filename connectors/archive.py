@@ -38,7 +38,6 @@ class Archive:
 
     def take(self, path: Path, name: str, sheet: str | None) -> None:
         """Claims a file of the drop folder and settles it. Does nothing where another process has taken it."""
-        self._settle(self._processing / name, name, sheet)
         box = self._processing / name
         box.mkdir(parents=True, exist_ok=True)
         beside = companions_of(path)

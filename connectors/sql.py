@@ -57,7 +57,8 @@ _REFUSED_ACCOUNT = re.compile(
     r"password|authenticat|access denied|login failed|role .* does not exist", re.IGNORECASE
 )
 _BROKEN_QUERY = re.compile(
-    r"no such|syntax|does not exist|doesn't exist|unknown column|permission denied|readonly|read-only",
+    r"no such|syntax|does not exist|doesn't exist|unknown (?:column|table|database)|permission denied|command denied"
+    r"|readonly|read[- ]only",
     re.IGNORECASE,
 )
 
@@ -347,24 +348,30 @@ def _engine(url: sa.URL, timeout: float) -> sa.Engine:
         case "postgresql" if url.get_driver_name() == "psycopg":
             options = {"connect_timeout": 10, "options": f"-c statement_timeout={int(timeout * 1000)}"}
             return sa.create_engine(url, connect_args=options, pool_pre_ping=True)
+        case "mysql" | "mariadb" if url.get_driver_name() == "pymysql":
+            options = {"connect_timeout": 10, "read_timeout": timeout, "write_timeout": timeout}
+            return sa.create_engine(url, connect_args=options, pool_pre_ping=True)
     return sa.create_engine(url, pool_pre_ping=True)
+
+
+_ONLY_READ = {
+    "sqlite": ("PRAGMA query_only = ON",),
+    "postgresql": ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'"),
+    "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'"),
+}
+"""How a session is made to refuse writes; MariaDB shows a TIMESTAMP in the session's zone, in which an hour may come twice."""
 
 
 def _only_read(engine: sa.Engine) -> None:
     """Makes the database itself refuse writes on every connection of this engine, where it can."""
-    statement = {
-        "sqlite": "PRAGMA query_only = ON",
-        "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-        "mysql": "SET SESSION TRANSACTION READ ONLY",
-        "mariadb": "SET SESSION TRANSACTION READ ONLY",
-    }.get(engine.dialect.name)
-    if statement is None:
-        return
+    statements = _ONLY_READ.get(engine.dialect.name, ())
 
     @sa.event.listens_for(engine, "connect")
     def refuse_writes(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute(statement)
+        for statement in statements:
+            cursor.execute(statement)
         cursor.close()
         connection.commit()
 

@@ -20,6 +20,12 @@ from connectors.keys import natural_id
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _VERSION = "portico_version"
 _KEY_LENGTH = 190
+_EXACT_TEXT = {
+    f"{dialect}_{name}": value
+    for dialect in ("mysql", "mariadb")
+    for name, value in (("charset", "utf8mb4"), ("collate", "utf8mb4_bin"))
+}
+"""MariaDB compares text regardless of case and accents unless told otherwise: two keys would be one."""
 
 
 class _ExactNumber(sa.TypeDecorator[Decimal]):
@@ -73,6 +79,7 @@ class OwnedTables:
             sa.Column("column_name", sa.String(_KEY_LENGTH), primary_key=True),
             sa.Column("kind", sa.String(10), nullable=False),
             sa.Column("position", sa.Integer, nullable=False),
+            **_EXACT_TEXT,
         )
         self._known: dict[str, _Owned | None] = {}
 
@@ -180,7 +187,7 @@ class OwnedTables:
         self._registry.create(connection, checkfirst=True)
         table = sa.Table(name, sa.MetaData(), *[
             sa.Column(column, _TYPES[kind], primary_key=kind == "key") for column, kind in columns.items()
-        ], sa.Column(_VERSION, sa.Integer, nullable=False))  # fmt: skip
+        ], sa.Column(_VERSION, sa.Integer, nullable=False), **_EXACT_TEXT)  # fmt: skip
         table.create(connection)
         return self._registered(connection, name, columns, start=0, known={})
 

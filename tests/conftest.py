@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,42 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
     subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder)  # noqa: S603
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    """The address of a throwaway MariaDB server, without a database name at its end."""
+    install, server = shutil.which("mariadb-install-db"), shutil.which("mariadbd", path="/usr/sbin:/usr/bin")
+    if install is None or server is None:
+        missing("MariaDB")
+    assert install is not None
+    assert server is not None
+    folder = Path("/tmp") / f"portico-maria-{os.getpid()}"  # noqa: S108  a socket path must be short
+    folder.mkdir(mode=0o755)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = ["--no-defaults", f"--datadir={folder / 'data'}"]
+    common += ["--user=root"] if os.geteuid() == 0 else []
+    subprocess.run(  # noqa: S603
+        [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+    )
+    options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
+    options += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M"]
+    with (folder / "log").open("wb") as log:
+        running = subprocess.Popen([server, *common, *options], stdout=log, stderr=log, cwd=folder)  # noqa: S603
+    until = time.monotonic() + 60
+    while not (folder / "socket").exists() and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    if not (folder / "socket").exists():
+        pytest.fail((folder / "log").read_text(encoding="utf-8", errors="replace")[-2000:])
+    yield f"mariadb+pymysql://root@127.0.0.1:{port}"
+    running.terminate()
+    running.wait(30)
     shutil.rmtree(folder, ignore_errors=True)
 
 
