@@ -20,7 +20,7 @@ from connectors.keys import natural_id
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _VERSION = "portico_version"
 _KEY_LENGTH = 190
-_EXACT_TEXT = {
+_EXACT_TEXT: dict[str, Any] = {
     f"{dialect}_{name}": value
     for dialect in ("mysql", "mariadb")
     for name, value in (("charset", "utf8mb4"), ("collate", "utf8mb4_bin"))
