@@ -139,4 +139,16 @@ def tenants(document: Raw) -> Iterator[Fault]:
             yield Fault(loc, found, "one of: token, password")
 
 
-ALL = (references, kinds, links, projects, expressions, tenants)
+def deliveries(document: Raw) -> Iterator[Fault]:
+    """What goes through Microsoft 365 names a planner connection."""
+    planners = [name for name, tool, _ in connections(document) if tool == "planner"]
+    accepted = f"one of: {', '.join(planners)}" if planners else "a connection with tool: planner"
+    for name, report in mapping_at(document, "reports").items():
+        for place in ("mail", "sharepoint"):
+            through = mapping_at(report, "delivery", place).get("through")
+            if isinstance(through, str) and through not in planners:
+                loc: Loc = ("reports", name, "delivery", place, "through")
+                yield Fault(loc, f"the connection '{through}'", accepted)
+
+
+ALL = (references, kinds, links, projects, expressions, tenants, deliveries)

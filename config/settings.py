@@ -19,13 +19,13 @@ from pydantic import (
 
 from config import phrases
 from config.connections import Connection, SafetyOverride
+from config.delivery import Delivery
 from config.fiscal import FiscalCalendar
 from config.judging import ActionTerms, ComplianceTerms, EarnedValueTerms, Method, ServiceTerms
 from config.names import packaged
 from config.parts import (
     QUOTE,
     Duration,
-    FilePath,
     Flag,
     OnDrift,
     Part,
@@ -252,12 +252,6 @@ class Filters(Part):
     program: Texts = ()
     project: Texts = ()
     state: Texts = ()
-
-
-class Delivery(Part):
-    """Where a report is put."""
-
-    folder: FilePath
 
 
 class Report(Part):

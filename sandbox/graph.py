@@ -20,6 +20,7 @@ from flask import Flask, Request, Response, request
 from sandbox.city import City
 from sandbox.graph_city import fill
 from sandbox.graph_login import Authority
+from sandbox.graph_office import Office, attach
 from sandbox.graph_planner import Tenant
 from sandbox.graph_rules import Json, Refusal
 
@@ -46,7 +47,11 @@ class Graph:
     colliding: dict[str, int] = field(default_factory=dict)
     before_write: Callable[[str, str], None] | None = None
     calls: list[tuple[str, str]] = field(default_factory=list)
+    office: Office = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self.office = Office(self.tenant.now, self.authority.roles_of)
 
     @property
     def write_log(self) -> list[Json]:
@@ -75,6 +80,7 @@ def graph_app(graph: Graph) -> Flask:
     """The WSGI application over a state. `app.extensions["portico"]` is that state."""
     app = Flask("sandbox.graph")
     app.extensions["portico"] = graph
+    attach(app, graph.office)
 
     @app.get("/<tenant>/v2.0/.well-known/openid-configuration")
     def discovery(tenant: str) -> Response:

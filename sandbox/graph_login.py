@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-ROLES = ("Tasks.ReadWrite.All", "Group.Read.All")
+ROLES = (
+    "Tasks.ReadWrite.All",
+    "Group.Read.All",
+    "Mail.Send",
+    "Mail.ReadWrite",
+    "Files.ReadWrite.All",
+)
 
 
 class Authority:

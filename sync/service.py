@@ -3,14 +3,17 @@
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from portfolio.store import deliveries
 from portfolio.store.database import newest_revision, revision
 from portfolio.store.failures import StoreError
 from reports import formats, portal
 from reports.html import content_security_policy
+from sync.assess import today_of
 from sync.deliver import deliver
 from sync.outcome import Caps
 from sync.program import Program
@@ -69,26 +72,48 @@ class Service:
 
     def report(self) -> None:
         """Delivers the configured reports; a failure is logged and the service goes on."""
-        for name, wanted in self.program.settings.reports.items():
-            if wanted.delivery is None:
-                continue
+        self._deliver([name for name, wanted in self.program.settings.reports.items() if wanted.delivery])
+
+    def owed(self) -> None:
+        """Tries today's deliveries again that were refused, or whose place could not be reached."""
+        today = today_of(self.program.settings, self.program.now())
+        try:
+            with self.program.store() as store, store.reading() as db:
+                names = deliveries.owed(db, today)
+        except StoreError as error:
+            _LOG.error("deliveries are not looked up: %s", self.program.redact(str(error)))
+            return
+        self._deliver([name for name in names if name in self.program.settings.reports])
+
+    def _deliver(self, names: Sequence[str]) -> None:
+        for name in names:
             try:
-                deliver(self.program, name)
-            except (NoSnapshot, OSError) as error:
-                _LOG.error("report %s is not delivered: %s", name, error)
+                for each in deliver(self.program, name):
+                    _LOG.log(
+                        logging.INFO if each.arrived else logging.ERROR, "report %s: %s", name, each.text
+                    )
+            except Exception as error:  # noqa: BLE001  the service goes on
+                said = self.program.redact(f"{type(error).__name__}: {error}")
+                _LOG.error("report %s is not delivered: %s", name, said)
+
+    def work(self) -> None:
+        """One sync, then what is still owed of today's reports."""
+        self.sync()
+        if not self.stop.is_set():
+            self.owed()
 
     def turn(self) -> None:
         """The schedule loop: one sync at once, then each job at its time, until stopped."""
         jobs = self.program.settings.schedule
         scheduler = plan_jobs(
             {
-                "sync": (jobs.sync, self.sync),
+                "sync": (jobs.sync, self.work),
                 "census": (jobs.census, self.census),
                 "report": (jobs.report, self.report),
             },
             self.program.settings.portfolio.zone,
         )
-        self.sync()
+        self.work()
         while not self.stop.is_set():
             self.turned_at = self.program.now()
             scheduler.run_pending()

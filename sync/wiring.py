@@ -15,6 +15,7 @@ from portfolio.store.links import Declared
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
+    from connectors.http import Http
     from portfolio.judge import Policy
 
 HttpTool = tools.Jira | tools.ServiceNow | tools.Planner | tools.Salesforce | tools.OData
@@ -138,14 +139,16 @@ def _path(value: object) -> str | None:
 _text = _path
 
 
-def _http(connection: HttpTool, secrets: tuple[str, ...]) -> Any:
+def client(settings: Settings, name: str) -> "Http":
+    """A client of one connection's HTTP tool, signed as its account."""
     from connectors.http import Http  # noqa: PLC0415  (only the tools in use are loaded)
 
+    connection: Any = settings.connections[name]
     patience: dict[str, Any] = {"read_timeout": connection.timeout} if connection.tool == "servicenow" else {}
     return Http(
         str(connection.url),
         auth=_auth(connection),
-        secrets=secrets,
+        secrets=tuple(secret.get_secret_value() for secret in settings.secrets),
         ca_file=_path(connection.ca_file),
         proxy=_text(connection.proxy),
         timeout=connection.timeout,
@@ -174,8 +177,7 @@ def connector(settings: Settings, name: str) -> Connector:
         from connectors.sql import Sql  # noqa: PLC0415  (as above)
 
         return Sql(name, str(connection.url), read_only=refuse)
-    secrets = tuple(secret.get_secret_value() for secret in settings.secrets)
-    http = _http(connection, secrets)
+    http = client(settings, name)
     if isinstance(connection, tools.Jira):
         from connectors.jira import Jira  # noqa: PLC0415  (as above)
 

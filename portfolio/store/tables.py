@@ -208,6 +208,19 @@ write = Table(
 )
 Index("ix_write_state", write.c.state)
 
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("report", Words, primary_key=True),
+    Column("place", Words, primary_key=True),
+    Column("edition", Words, primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("answer", Words),
+    Column("intended_at", Instant, nullable=False),
+    Column("done_at", Instant),
+)
+
 audit = Table(
     "audit",
     metadata,

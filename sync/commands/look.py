@@ -128,17 +128,20 @@ def report(
 
 @click.command()
 @click.argument("name")
+@click.option("--again", is_flag=True, help="Send it even if this edition was sent already.")
 @click.pass_obj
-def send(program: Program, name: str) -> int:
-    """Delivers a configured report to its folder."""
+def send(program: Program, name: str, *, again: bool) -> int:
+    """Delivers a configured report: by mail, to Teams, to SharePoint, into a folder."""
     from sync.deliver import deliver  # noqa: PLC0415  (start-up stays fast for --help)
     from sync.reporting import NoSnapshot  # noqa: PLC0415  (as above)
 
     try:
-        program.progress(f"{deliver(program, name)}")
+        endings = deliver(program, name, again=again)
     except NoSnapshot as error:
         raise Refused(str(error)) from error
-    return DONE
+    for each in endings:
+        program.progress(each.text)
+    return DONE if all(each.arrived for each in endings) else FINDINGS
 
 
 @click.command()

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
@@ -29,11 +29,15 @@ NOT_DESCRIBED = {"/v1.0/organization"}
 pytestmark = pytest.mark.skipif(not CONTRACT.is_file(), reason=f"no Graph contract at {CONTRACT}")
 
 
-@pytest.fixture(scope="module")
-def described() -> OpenAPI:
+def contract() -> OpenAPI:
     spec = YAML(typ="safe").load(CONTRACT)
     spec["servers"] = [{"url": HOST}]
     return OpenAPI.from_dict(spec)
+
+
+@pytest.fixture(scope="module")
+def described() -> OpenAPI:
+    return contract()
 
 
 class Wire:
@@ -45,14 +49,19 @@ class Wire:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        body = json.loads(sent) if sent else None
+        body = json.loads(sent) if sent and "json" in environ.get("CONTENT_TYPE", "") else None
         headers = {
             name.removeprefix("HTTP_").replace("_", "-").title(): str(value)
             for name, value in environ.items()
             if name.startswith("HTTP_")
         }
-        address = f"{HOST}{quote(environ['PATH_INFO'], safe='/$')}?{environ['QUERY_STRING']}"
-        self.kept.append(requests.Request(environ["REQUEST_METHOD"], address, headers=headers, json=body))
+        address = f"{HOST}{environ['REQUEST_URI']}"
+        if "CONTENT_TYPE" in environ:
+            headers["Content-Type"] = environ["CONTENT_TYPE"]
+        data = sent if body is None else None
+        self.kept.append(
+            requests.Request(environ["REQUEST_METHOD"], address, headers=headers, data=data, json=body)
+        )
         for part in (body or {}).get("requests", ()):
             own = {"Authorization": headers["Authorization"]}
             self.kept.append(requests.Request(part["method"], f"{HOST}/v1.0{part['url']}", headers=own))

@@ -195,6 +195,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliverable_project", "deliverable", ["project_key"], unique=False)
     op.create_table(
+        "delivery",
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("edition", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("intended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("report", "place", "edition"),
+    )
+    op.create_table(
         "history",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
