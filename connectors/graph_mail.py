@@ -54,7 +54,7 @@ class GraphMail:
             message = {**self._message(parcel), "attachments": [attachment]}
             body = {"message": message, "saveToSentItems": True}
             self._accepted(f"{self._mailbox}/sendMail", body)
-        return f"Microsoft 365 accepted it from {self._sender} for {len(self._to)} recipients"
+        return f"Microsoft 365 accepted it from {self._sender} for {', '.join(self._to)}"
 
     def arrived(self, parcel: Parcel, since: datetime) -> bool | None:
         """Whether the mailbox holds a sent mail with this key; None where the account may not read it."""

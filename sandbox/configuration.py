@@ -242,7 +242,14 @@ def configuration(city: City, urls: Mapping[str, str], registers: Iterable[str])
         reads = [f"{{kind: {entity}, scope: {entity}.csv, full: true}}" for entity in registers]
         blocks.append(_PMO.format(reads=_lines(reads)))
     head = _HEAD.format(city=city.name, today=city.today, count=len(city.projects), timezone=city.timezone)
-    return head + indent("\n".join(blocks), "  ") + "\n" + _projects(city, urls, registers) + _TAIL
+    return (
+        head
+        + indent("\n".join(blocks), "  ")
+        + "\n"
+        + _projects(city, urls, registers)
+        + (_REPORTS if "planner" in urls else "")
+        + _TAIL
+    )
 
 
 def _plan_reads(city: City) -> list[str]:
@@ -327,6 +334,16 @@ def _quoted(text: str | None) -> str:
 def _lines(items: Iterable[str]) -> str:
     return "\n".join(f"    - {item}" for item in items)
 
+
+_REPORTS = dedent("""\
+
+    reports:
+      weekly:                         # what the manager of the project office receives each Monday
+        format: html
+        delivery:
+          mail: {to: [pmo@fairhaven.example], from: portico@fairhaven.example, through: planner}
+          sharepoint: {through: planner, drive: pmo, path: Reports/portfolio.html}
+    """)
 
 _TAIL = dedent("""\
 

@@ -21,17 +21,20 @@ REPORTS = (
     ("csv", "csv"),
 )
 
+WEEKLY = "weekly"
+"""The report that the sandbox's configuration delivers."""
 MARK = ".portico-demo"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the demo did: both runs, the report document, and the files it wrote."""
+    """What the demo did: both runs, the report document, the files it wrote, and where the weekly report went."""
 
     first: Report
     second: Report
     document: dict[str, Any]
     files: dict[str, Path]
+    delivered: list[str]
 
 
 def prepare(program: Program, folder: Path, size: Size) -> Sandbox:
@@ -102,6 +105,7 @@ def _record_decisions(program: Program, city: City) -> None:
 def rehearse(program: Program, folder: Path, city: City, say: Callable[[str], None]) -> Shown:
     """Runs the job twice and writes the reports into `folder`."""
     from reports import formats  # noqa: PLC0415  (loads the formats only when they are written)
+    from sync.deliver import deliver  # noqa: PLC0415  (as above)
 
     _record_decisions(program, city)
     say("First run: every tool is read, judged and written.")
@@ -111,4 +115,5 @@ def rehearse(program: Program, folder: Path, city: City, say: Callable[[str], No
     with program.store() as store, store.reading() as db:
         built = document(db, program.settings)
     files = {form: formats.write(built, form, folder / name) for form, name in REPORTS}
-    return Shown(first, second, built, files)
+    delivered = [each.text for each in deliver(program, WEEKLY)]
+    return Shown(first, second, built, files, delivered)

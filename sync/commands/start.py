@@ -53,6 +53,7 @@ def demo(program: Program, *, folder: Path, stay: bool, size: "Size", as_json: b
             "snapshot": shown.document["snapshot"]["id"],
             "seconds": round(time.monotonic() - began, 1),
             "files": {form: str(path) for form, path in shown.files.items()},
+            "delivered": shown.delivered,
         }
         if as_json:
             program.print_json(summary)
@@ -75,6 +76,8 @@ def _tell(program: Program, document: dict[str, Any], summary: dict[str, Any]) -
     click.echo(f"Second run: {second['planned']} writes planned.")
     if summary["quarantine"]:
         click.echo(f"Quarantine: {summary['quarantine']} (portico -c {program.config} quarantine list)")
+    for text in summary["delivered"]:
+        click.echo(f"Weekly report, {text}")
     for form, path in summary["files"].items():
         click.echo(f"{form:5} {path}")
     click.echo(
