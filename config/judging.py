@@ -75,6 +75,20 @@ class EarnedValueTerms(Part):
         return own or types.get((type_ or "").casefold()) or project
 
 
+class RiskTerms(Part):
+    """What the words of the registers count on their scales: a risk's score is probability x impact where its tool gives none.
+
+    A number, and a word that begins with one (`4 - High`), counts as that number unless it is declared otherwise.
+    """
+
+    probability: Mapping[Text, Decimal] = Field(
+        default_factory=dict, description="what a word for the probability counts, such as `likely: 4`"
+    )
+    impact: Mapping[Text, Decimal] = Field(
+        default_factory=dict, description="what a word for the impact counts, such as `major: 4`"
+    )
+
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Clock = Annotated[

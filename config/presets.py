@@ -56,7 +56,8 @@ class Rule(_Model):
     """How one dimension gets its colour: a measure and two limits, each belonging to the better colour.
 
     `green` and `amber` are shares or indices, not percent; equal limits mean that there is no amber.
-    `worst_of` has none. Under `minimum` counted items the measure says nothing and the colour is unknown.
+    `worst_of` has none. Under `minimum` counted items the measure says nothing and the colour is unknown. A colour gets
+    better only where the measure is past its limit by `hysteresis` (0: at the limit); it gets worse at once.
     """
 
     preset: str
@@ -65,11 +66,14 @@ class Rule(_Model):
     green: Decimal | None = None
     amber: Decimal | None = None
     minimum: int = 0
+    hysteresis: Decimal = Field(default=Decimal(0), ge=0)
     unconfirmed: str | None = None
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> "Rule":
         if self.measure == "worst_of":
+            if self.hysteresis:
+                raise ValueError("worst_of has no limits, so no hysteresis: declare it on the dimensions")
             return self
         if self.green is None or self.amber is None:
             raise ValueError(f"{self.measure} needs the limits green and amber")

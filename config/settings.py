@@ -21,7 +21,7 @@ from config import phrases
 from config.connections import Connection, SafetyOverride
 from config.delivery import Delivery
 from config.fiscal import FiscalCalendar
-from config.judging import ActionTerms, ComplianceTerms, EarnedValueTerms, Method, ServiceTerms
+from config.judging import ActionTerms, ComplianceTerms, EarnedValueTerms, Method, RiskTerms, ServiceTerms
 from config.names import packaged
 from config.parts import (
     QUOTE,
@@ -93,6 +93,7 @@ class Portfolio(Part):
     actions: ActionTerms = Field(default_factory=ActionTerms)
     service: ServiceTerms = Field(default_factory=ServiceTerms)
     compliance: ComplianceTerms = Field(default_factory=ComplianceTerms)
+    risks: RiskTerms = Field(default_factory=RiskTerms)
 
     @property
     def zone(self) -> ZoneInfo:

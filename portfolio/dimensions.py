@@ -7,8 +7,9 @@ earned-value preset schedule is SPI(t), cost CPI.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from math import floor
 
 from config.presets import Rule, StatusRules
 from portfolio.budget import Budget
@@ -23,6 +24,8 @@ from portfolio.status import (
     colour,
     declared,
     distinct,
+    goal,
+    held,
     overall,
     override_of,
     threshold,
@@ -62,20 +65,25 @@ def judge_dimensions(
     tickets: TicketCounts,
     original_finish: date | None,
     currency: str,
+    previous: Mapping[str, str] | None = None,
 ) -> dict[str, Verdict]:
     """Schedule, cost, scope, quality and overall, with declared colours and standing overrides.
 
     `budget_gap` says why the budget cannot be judged although it may have figures; `original_finish` is the
-    finish of the first baseline where there was a later one.
+    finish of the first baseline where there was a later one; `previous` are the colours computed before, for rules with a
+    hysteresis.
     """
+    was = previous or {}
     verdicts = {
-        "schedule": _schedule(facts, rules.schedule, value, original_finish),
-        "cost": _cost(facts, rules.cost, budget, budget_gap, value, currency),
-        "scope": _scope(facts, rules.scope),
-        "quality": _quality(facts, rules.quality, tickets),
+        "schedule": _schedule(facts, rules.schedule, value, original_finish, was.get("schedule")),
+        "cost": _cost(facts, rules.cost, budget, budget_gap, value, currency, was.get("cost")),
+        "scope": _scope(facts, rules.scope, was.get("scope")),
+        "quality": _quality(facts, rules.quality, tickets, was.get("quality")),
     }
     verdicts = {name: _stated(verdict, facts, name, today) for name, verdict in verdicts.items()}
-    verdicts["overall"] = _stated(overall(verdicts, rules.overall), facts, "overall", today)
+    verdicts["overall"] = _stated(
+        overall(verdicts, rules.overall, was.get("overall")), facts, "overall", today
+    )
     return verdicts
 
 
@@ -97,11 +105,15 @@ def stale_reason(facts: Facts, *entities: str) -> str | None:
     return f"The last good read of {' and '.join(connections)} is older than its limit."
 
 
-def _schedule(facts: Facts, rule: Rule, value: EarnedValue, original_finish: date | None) -> Verdict:
+def _schedule(
+    facts: Facts, rule: Rule, value: EarnedValue, original_finish: date | None, previous: str | None
+) -> Verdict:
+    if previous == "approved_change":
+        previous = "green"
     if reason := stale_reason(facts, "project"):
         return unknown(rule, reason)
     if rule.measure == "spi_t":
-        return _index(facts, rule, "SPI(t)", value.spi_t, value.reasons.get("spi_t"))
+        return _index(facts, rule, "SPI(t)", value.spi_t, value.reasons.get("spi_t"), previous)
     finish = finish_expected(facts)
     inputs: dict[str, Input] = {
         "start_baseline": facts.start_baseline,
@@ -113,16 +125,16 @@ def _schedule(facts: Facts, rule: Rule, value: EarnedValue, original_finish: dat
         return unknown(rule, _no_schedule(facts, finish), inputs)
     late = int(ratio.numerator)
     inputs |= {"variance_days": late, "baseline_days": int(ratio.denominator), "variance_share": ratio.value}
-    result = colour(ratio, rule)
+    result = colour(ratio, rule, previous)
     because = (
         f"The finish {'was' if facts.finish_actual else 'is forecast for'} {finish}, {_lateness(late)} "
         f"the baseline finish {facts.finish_baseline}, which is {percent(ratio.value)} of the baseline's "
-        f"{days(int(ratio.denominator))}; {_limits(rule)}."
+        f"{days(int(ratio.denominator))}; {_limits(rule)}.{held(ratio, rule, result)}"
     )
     turn_green = None
-    if result != "green" and rule.green is not None:
-        spare = int(rule.green * ratio.denominator)
-        turn_green = f"Finish no more than {days(spare)} after {facts.finish_baseline}."
+    if result != "green" and (limit := goal(rule)) is not None:
+        spare = floor(limit * ratio.denominator)
+        turn_green = f"Finish by {facts.finish_baseline + timedelta(days=spare)}."
     elif (
         original_finish
         and (original := schedule_ratio(facts, original_finish))
@@ -162,18 +174,25 @@ def _limits(rule: Rule) -> str:
 
 
 def _cost(
-    facts: Facts, rule: Rule, budget: Budget, gap: str | None, value: EarnedValue, currency: str
+    facts: Facts,
+    rule: Rule,
+    budget: Budget,
+    gap: str | None,
+    value: EarnedValue,
+    currency: str,
+    previous: str | None,
 ) -> Verdict:
     if reason := stale_reason(facts, "budget_line") or gap:
         return unknown(rule, reason)
     if rule.measure == "cpi":
-        return _index(facts, rule, "CPI", value.cpi, value.reasons.get("cpi"))
+        return _index(facts, rule, "CPI", value.cpi, value.reasons.get("cpi"), previous)
     return replace(
-        cost_verdict(rule, budget, currency), sources=distinct([line.source for line in facts.money])
+        cost_verdict(rule, budget, currency, previous),
+        sources=distinct([line.source for line in facts.money]),
     )
 
 
-def cost_verdict(rule: Rule, budget: Budget, currency: str) -> Verdict:
+def cost_verdict(rule: Rule, budget: Budget, currency: str, previous: str | None = None) -> Verdict:
     """The colour of a budget by (forecast - revised) / revised.
 
     Nothing proves green without actual cost and a forecast.
@@ -190,59 +209,80 @@ def cost_verdict(rule: Rule, budget: Budget, currency: str) -> Verdict:
         return unknown(rule, "Nothing is budgeted, so a share of the budget is undefined.", inputs)
     ratio = cost_ratio(budget)
     if ratio is None:
-        return _without_forecast(rule, budget, inputs, currency)
+        return _without_forecast(rule, budget, inputs, currency, previous)
     inputs |= {"cost_share": ratio.value}
-    result = colour(ratio, rule)
+    result = colour(ratio, rule, previous)
     over = "over" if ratio.numerator > 0 else "under"
     forecast = money(ratio.numerator + ratio.denominator, currency)
     because = (
         f"The forecast {forecast} is {percent(abs(ratio.value))} {over} the revised budget "
-        f"{money(ratio.denominator, currency)}; {_limits(rule)}."
+        f"{money(ratio.denominator, currency)}; {_limits(rule)}.{held(ratio, rule, result)}"
     )
     if budget.actual is None and result == "green":
         return unknown(
             rule, f"No actual cost is known, so nothing proves that it is on budget. {because}", inputs
         )
     turn_green = None
-    if result != "green" and rule.green is not None:
-        excess = ratio.numerator - rule.green * ratio.denominator
+    if result != "green" and (limit := goal(rule)) is not None:
+        excess = ratio.numerator - limit * ratio.denominator
         turn_green = f"Lower the forecast by {money(excess, currency)}, or have the budget revised."
     return Verdict(result, result, rule.name, because, inputs, threshold(rule), turn_green=turn_green)
 
 
-def _without_forecast(rule: Rule, budget: Budget, inputs: Mapping[str, Input], currency: str) -> Verdict:
+def _without_forecast(
+    rule: Rule, budget: Budget, inputs: Mapping[str, Input], currency: str, previous: str | None
+) -> Verdict:
     """Without a forecast nothing proves green; what is committed already can prove amber or red."""
     if budget.revised_budget is None or budget.encumbered is None or budget.actual is None:
         return unknown(rule, "There is no forecast, and what is spent and encumbered is not known.", inputs)
     committed = budget.encumbered + budget.actual
     ratio = Ratio(committed - budget.revised_budget, budget.revised_budget)
-    result = colour(ratio, rule)
+    result = colour(ratio, rule, previous)
     if result == "green":
         return unknown(rule, "There is no forecast of the cost at year end.", inputs)
     because = (
         f"There is no forecast, but {money(committed, currency)} is spent or encumbered already, "
         f"{percent(ratio.value)} over the revised budget {money(budget.revised_budget, currency)}; "
-        f"{_limits(rule)}."
+        f"{_limits(rule)}.{held(ratio, rule, result)}"
     )
-    return Verdict(result, result, rule.name, because, {**inputs, "cost_share": ratio.value}, threshold(rule))
+    turn_green = f"Have the budget revised, and a forecast of the year's end within {percent(goal(rule) or Decimal(0))} of it."
+    return Verdict(
+        result,
+        result,
+        rule.name,
+        because,
+        {**inputs, "cost_share": ratio.value},
+        threshold(rule),
+        turn_green=turn_green,
+    )
 
 
-def _index(facts: Facts, rule: Rule, name: str, value: Decimal | None, reason: str | None) -> Verdict:
+def _index(
+    facts: Facts,
+    rule: Rule,
+    name: str,
+    value: Decimal | None,
+    reason: str | None,
+    previous: str | None,
+) -> Verdict:
     if reason_stale := stale_reason(facts, "baseline", "work_item"):
         return unknown(rule, reason_stale)
     if value is None:
         return unknown(rule, f"{name} cannot be computed: {reason or 'unknown'}.")
-    result = colour(Ratio(value, Decimal(1)), rule)
+    ratio = Ratio(value, Decimal(1))
+    result = colour(ratio, rule, previous)
     amber = "" if rule.green == rule.amber else f"amber from {rule.amber}, "
-    because = f"{name} is {index(value)}; green from {rule.green}, {amber}red below."
-    turn_green = None if result == "green" else f"Bring {name} to {rule.green}."
+    because = (
+        f"{name} is {index(value)}; green from {rule.green}, {amber}red below.{held(ratio, rule, result)}"
+    )
+    turn_green = None if result == "green" else f"Bring {name} to {goal(rule)}."
     inputs: dict[str, Input] = {rule.measure: value}
     return Verdict(
         result, result, rule.name, because, inputs, threshold(rule), distinct([facts.source]), turn_green
     )
 
 
-def _scope(facts: Facts, rule: Rule) -> Verdict:
+def _scope(facts: Facts, rule: Rule, previous: str | None) -> Verdict:
     if reason := stale_reason(facts, "work_item"):
         return unknown(rule, reason)
     if facts.work is None:
@@ -255,17 +295,20 @@ def _scope(facts: Facts, rule: Rule) -> Verdict:
             rule, f"There were {before} work items 30 days ago, too few to measure growth by.", inputs
         )
     ratio = Ratio(Decimal(work.added_30d), Decimal(before))
-    result = colour(ratio, rule)
+    result = colour(ratio, rule, previous)
     because = (
         f"{work.added_30d} work items were added in 30 days to {before}, which is {percent(ratio.value)}; "
-        f"{_limits(rule)}."
+        f"{_limits(rule)}.{held(ratio, rule, result)}"
     )
-    turn_green = None if result == "green" else "Defer new work items, or have the change approved."
+    turn_green = None
+    if result != "green" and (limit := goal(rule)) is not None:
+        most = max(0, floor(limit * ratio.denominator))
+        turn_green = f"Have no more than {most} work items added in 30 days, or have the change approved."
     inputs["growth_share"] = ratio.value
     return Verdict(result, result, rule.name, because, inputs, threshold(rule), facts.links, turn_green)
 
 
-def _quality(facts: Facts, rule: Rule, tickets: TicketCounts) -> Verdict:
+def _quality(facts: Facts, rule: Rule, tickets: TicketCounts, previous: str | None) -> Verdict:
     if reason := stale_reason(facts, "ticket"):
         return unknown(rule, reason)
     inputs: dict[str, Input] = {"breached": tickets.breached, "clocked": tickets.clocked}
@@ -274,12 +317,15 @@ def _quality(facts: Facts, rule: Rule, tickets: TicketCounts) -> Verdict:
             rule, f"{tickets.clocked} open tickets have a clock, too few to measure quality by.", inputs
         )
     ratio = Ratio(Decimal(tickets.breached), Decimal(tickets.clocked))
-    result = colour(ratio, rule)
+    result = colour(ratio, rule, previous)
     because = (
         f"{tickets.breached} of {tickets.clocked} open tickets with a clock are breached, "
-        f"{percent(ratio.value)}; {_limits(rule)}."
+        f"{percent(ratio.value)}; {_limits(rule)}.{held(ratio, rule, result)}"
     )
-    turn_green = None if result == "green" else "Resolve breached tickets."
+    turn_green = None
+    if result != "green" and (limit := goal(rule)) is not None:
+        most = max(0, floor(limit * ratio.denominator))
+        turn_green = f"Have no more than {most} breached tickets among {tickets.clocked} with a clock."
     inputs["breach_share"] = ratio.value
     return Verdict(
         result, result, rule.name, because, inputs, threshold(rule), tickets.breached_sources, turn_green

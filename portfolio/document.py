@@ -18,12 +18,12 @@ from portfolio.forecast import Forecast
 from portfolio.gates import GateResult, Tailored
 from portfolio.register import Entry
 from portfolio.shown import amount, day, instant, number
-from portfolio.status import Input, Verdict
+from portfolio.status import Input, Verdict, gap
 from portfolio.tickets import TicketClock, TicketCounts, age, is_open
 
 _WORK = ("todo", "in_progress", "done", "cancelled", "blocked", "overdue")
 _AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
-_VALUES = (
+VALUES = (
     "bac",
     "pv",
     "ev",
@@ -37,7 +37,8 @@ _VALUES = (
     "eac_cpi_spi",
     "eac_bottom_up",
 )
-_INDICES = ("cpi", "spi", "tcpi", "tcpi_eac", "earned_schedule", "sv_t", "spi_t", "ieac_t")
+INDICES = ("cpi", "spi", "tcpi", "tcpi_eac", "earned_schedule", "sv_t", "spi_t", "ieac_t")
+"""The figures of earned value: amounts, and what has no unit or counts periods."""
 
 LISTS = ("actions", "compliance", "obligations", "register", "tickets")
 """Parts of the project's object that can be explained as they are: they say their own because."""
@@ -119,8 +120,8 @@ def project(
             "variance_share": number(cost.variance_share),
         },
         "earned_value": {
-            **{name: amount(getattr(value, name)) for name in _VALUES},
-            **{name: number(getattr(value, name)) for name in _INDICES},
+            **{name: amount(getattr(value, name)) for name in VALUES},
+            **{name: number(getattr(value, name)) for name in INDICES},
             "method": value.method,
             "earned_by": value.earned_by,
             "packages": [
@@ -213,6 +214,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "threshold": {name: _input(value) for name, value in verdict.threshold.items()},
         "because": verdict.because,
         "since": None,
+        "gap": gap(verdict.declared, verdict.computed),
+        "gap_since": None,
         "sources": [_source(each) for each in verdict.sources],
         "turn_green": verdict.turn_green,
         "override": f"{override.value} until {override.until} by {override.by}: {override.why}"
@@ -279,6 +282,8 @@ def _records(facts: Facts) -> dict[str, Any]:
             {
                 "type": each.type,
                 "title": each.title,
+                "probability": each.probability,
+                "impact": each.impact,
                 "score": number(each.score),
                 "state": each.state,
                 "owner": each.owner,

@@ -155,6 +155,8 @@ class Risk:
     due_on: date | None
     open: bool
     source: Source
+    probability: str | None = None
+    impact: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

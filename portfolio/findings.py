@@ -32,12 +32,11 @@ def exceptions(
     budget: Budget,
     duties: Iterable[Found],
 ) -> list[dict[str, Any]]:
-    """Every exception of the project: `{project, kind, severity, text, since, because}`, JSON-ready.
+    """Every exception of the project: `{project, kind, severity, text, since, because, figure}`, JSON-ready.
 
     `duties` are those of its obligations and actions.
     """
     found = [
-        *_colours(facts, verdicts),
         *_gates(gated),
         *_delivery(facts, today),
         *_pace(facts, expected),
@@ -45,7 +44,7 @@ def exceptions(
         *_data(facts, today, value, budget),
         *duties,
     ]
-    return [
+    rest = [
         {
             "project": facts.key,
             "kind": kind,
@@ -53,9 +52,11 @@ def exceptions(
             "text": text,
             "since": since.isoformat() if isinstance(since, date) else since,
             "because": because,
+            "figure": None,
         }
         for kind, severity, text, since, because in found
     ]
+    return [*_colours(facts, verdicts), *rest]
 
 
 def corrective_action(facts: Facts) -> str | None:
@@ -69,15 +70,16 @@ def corrective_action(facts: Facts) -> str | None:
     return f"{first.title}{owner}{due}"
 
 
-def _colours(facts: Facts, verdicts: Mapping[str, Verdict]) -> Iterator[Found]:
-    reported_on = facts.report.reported_on if facts.report else None
+def _colours(facts: Facts, verdicts: Mapping[str, Verdict]) -> Iterator[dict[str, Any]]:
+    """What is red, and what is declared better than it is; who keeps the history fills in since when."""
     for name, verdict in verdicts.items():
+        row = {"project": facts.key, "since": None, "because": verdict.because, "figure": name}
         if name != "overall" and verdict.value == "red":
-            yield "red", "high", f"{name.capitalize()} is red.", None, verdict.because
+            yield {**row, "kind": "red", "severity": "high", "text": f"{name.capitalize()} is red."}
         if declared_better(verdict.declared, verdict.computed):
             severity = "high" if verdict.computed == "red" else "medium"
             text = f"{name.capitalize()} is declared {verdict.declared} and computed {verdict.computed}."
-            yield "watermelon", severity, text, reported_on, verdict.because
+            yield {**row, "kind": "watermelon", "severity": severity, "text": text}
 
 
 def _gates(gated: Sequence[GateResult]) -> Iterator[Found]:

@@ -264,12 +264,10 @@ def _field(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
     value = getattr(facts, criterion.field or "")
     name = _words(criterion.field)
     if value is None or value in ("", ()):
-        return False, f"The project's {name} is empty."
-    shown = ", ".join(value) if isinstance(value, tuple) else value
-    return (
-        True,
-        f"The project's {name} is filled." if name == "description" else f"The project's {name} is {shown}.",
-    )
+        return False, f"The project's {name} {'are' if value == () else 'is'} empty."
+    if isinstance(value, tuple):
+        return True, f"The project's {name} are {', '.join(value)}."
+    return True, f"The project's {name} is {'filled' if name == 'description' else value}."
 
 
 def _milestone(criterion: Criterion, facts: Facts) -> tuple[bool, str]:

@@ -1,7 +1,7 @@
 """Judging one project: from its facts and the instant to its part of the report, figures and exceptions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,7 @@ from portfolio.measuring import (
     value_of,
 )
 from portfolio.policy import Policy
+from portfolio.risks import score
 from portfolio.service_clock import clock
 from portfolio.shown import rounded
 
@@ -57,9 +58,14 @@ class Judgement:
     review: duties.Review
 
 
-def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
-    """Judges one project at an instant."""
+def judge(
+    facts: Facts, *, now: datetime, policy: Policy, previous: Mapping[str, str] | None = None
+) -> Judgement:
+    """Judges one project at an instant. `previous` are its colours as they were computed before, by dimension."""
     today = now.astimezone(policy.timezone).date()
+    facts = replace(
+        facts, risks=tuple(replace(each, score=score(each, policy.risks)) for each in facts.risks)
+    )
     cost = cost_of(facts, policy, today)
     plan, no_plan = current_plan(facts, policy.earned_value)
     done = progress(facts, policy.earned_value, plan, today)
@@ -77,6 +83,7 @@ def judge(facts: Facts, *, now: datetime, policy: Policy) -> Judgement:
         tickets=counts,
         original_finish=original_finish(facts),
         currency=policy.currency,
+        previous=previous,
     )
     finish = None if stale_reason(facts, "project") else finish_expected(facts)
     late = (finish - facts.finish_baseline).days if finish and facts.finish_baseline else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from config.fiscal import FiscalCalendar
-from config.judging import ActionTerms, ComplianceTerms, EarnedValueTerms, ServiceTerms
+from config.judging import ActionTerms, ComplianceTerms, EarnedValueTerms, RiskTerms, ServiceTerms
 from config.presets import GatePack, StatusRules, load_pack, load_rules
 from config.settings import Portfolio
 from portfolio.budget import LedgerTerms
@@ -25,6 +25,7 @@ class Policy:
     actions: ActionTerms = field(default_factory=ActionTerms)
     service: ServiceTerms = field(default_factory=ServiceTerms)
     compliance: ComplianceTerms = field(default_factory=ComplianceTerms)
+    risks: RiskTerms = field(default_factory=RiskTerms)
 
     @classmethod
     def of(cls, portfolio: Portfolio, ledgers: LedgerTerms | None = None) -> "Policy":
@@ -41,6 +42,7 @@ class Policy:
             actions=portfolio.actions,
             service=portfolio.service,
             compliance=portfolio.compliance,
+            risks=portfolio.risks,
         )
 
     @property
@@ -58,6 +60,7 @@ class Policy:
                 self.actions,
                 self.service,
                 self.compliance,
+                self.risks,
             )
         ]
         return json.dumps([*models, rest])

@@ -62,18 +62,45 @@ class Verdict:
     override: Override | None = None
 
 
-def colour(ratio: Ratio, rule: Rule) -> Colour:
-    """The colour of a measure by a rule's two limits; exactly at a limit it is the better colour."""
-    green, amber = rule.green, rule.amber
-    if green is None or amber is None:
+def colour(ratio: Ratio, rule: Rule, previous: str | None = None) -> Colour:
+    """The colour of a measure by a rule's two limits; exactly at a limit it is the better colour.
+
+    `previous` is the colour it had: where the rule declares a hysteresis, a better one is reached only past the limit by that.
+    """
+    plain = _by_limits(ratio, rule, Decimal(0))
+    had = RANK.get(previous or "", 0)
+    if RANK[plain] >= had:
+        return plain
+    strict = _by_limits(ratio, rule, rule.hysteresis)
+    return strict if RANK[strict] < had else "red" if previous == "red" else "amber"
+
+
+def _by_limits(ratio: Ratio, rule: Rule, band: Decimal) -> Colour:
+    """The colour by limits that are `band` harder to keep."""
+    if rule.green is None or rule.amber is None:
         raise ValueError(f"rule {rule.name} has no limits for {rule.measure}")
     if rule.measure in HIGHER_IS_BETTER:
-        if ratio.numerator >= green * ratio.denominator:
+        if ratio.numerator >= (rule.green + band) * ratio.denominator:
             return "green"
-        return "amber" if ratio.numerator >= amber * ratio.denominator else "red"
-    if ratio.numerator <= green * ratio.denominator:
+        return "amber" if ratio.numerator >= (rule.amber + band) * ratio.denominator else "red"
+    if ratio.numerator <= (rule.green - band) * ratio.denominator:
         return "green"
-    return "amber" if ratio.numerator <= amber * ratio.denominator else "red"
+    return "amber" if ratio.numerator <= (rule.amber - band) * ratio.denominator else "red"
+
+
+def goal(rule: Rule) -> Decimal | None:
+    """The value at which something that is not green turns green: the limit, and the hysteresis inside it."""
+    if rule.green is None:
+        return None
+    return rule.green + rule.hysteresis if rule.measure in HIGHER_IS_BETTER else rule.green - rule.hysteresis
+
+
+def held(ratio: Ratio, rule: Rule, found: str) -> str:
+    """The sentence that tells that the colour is only held by the hysteresis; empty where it is not."""
+    plain = _by_limits(ratio, rule, Decimal(0))
+    if RANK.get(found, 0) <= RANK[plain]:
+        return ""
+    return f" It would be {plain}, and stays {found} until it is {rule.hysteresis:f} inside the limit."
 
 
 def unknown(rule: Rule, because: str, inputs: Mapping[str, Input] | None = None) -> Verdict:
@@ -86,6 +113,8 @@ def threshold(rule: Rule) -> dict[str, Input]:
     limits: dict[str, Input] = {"measure": rule.measure}
     if rule.green is not None and rule.amber is not None:
         limits |= {"green": rule.green, "amber": rule.amber}
+    if rule.hysteresis:
+        limits |= {"hysteresis": rule.hysteresis}
     return limits
 
 
@@ -105,6 +134,14 @@ def declared(facts: Facts, dimension: str) -> str | None:
     return declared_colour(word)
 
 
+def gap(declared: str | None, computed: str | None) -> int:
+    """By how many colours the declared one is better than the amber or red that is computed; 0 where it is not.
+
+    A word that is no colour counts as no declaration.
+    """
+    return RANK[computed or ""] - RANK[declared or ""] if declared_better(declared, computed) else 0
+
+
 def declared_better(declared: str | None, computed: str | None) -> bool:
     """A colour is declared that is better than the amber or red that is computed.
 
@@ -121,7 +158,7 @@ def override_of(facts: Facts, dimension: str, today: date) -> Override | None:
     return standing[-1] if standing else None
 
 
-def overall(verdicts: Mapping[str, Verdict], rule: Rule) -> Verdict:
+def overall(verdicts: Mapping[str, Verdict], rule: Rule, previous: str | None = None) -> Verdict:
     """The project's colour from its four dimensions' effective colours.
 
     Worst of: the worst known red or amber (an approved change counts as amber), else unknown if schedule or
@@ -131,7 +168,7 @@ def overall(verdicts: Mapping[str, Verdict], rule: Rule) -> Verdict:
     values = {name: verdict.value for name, verdict in verdicts.items()}
     inputs: dict[str, Input] = dict(values)
     if rule.measure == "percent_green":
-        return _percent_green(verdicts, rule, inputs)
+        return _percent_green(verdicts, rule, inputs, previous)
     worst = max((RANK[value] for value in values.values() if value in RANK), default=0)
     if worst > 0:
         value: Colour = "red" if worst == RANK["red"] else "amber"
@@ -149,7 +186,9 @@ def overall(verdicts: Mapping[str, Verdict], rule: Rule) -> Verdict:
     )
 
 
-def _percent_green(verdicts: Mapping[str, Verdict], rule: Rule, inputs: Mapping[str, Input]) -> Verdict:
+def _percent_green(
+    verdicts: Mapping[str, Verdict], rule: Rule, inputs: Mapping[str, Input], previous: str | None
+) -> Verdict:
     missing = [name for name in ("schedule", "cost") if verdicts[name].value == "unknown"]
     if missing:
         because = " ".join(f"{name.capitalize()} is unknown: {verdicts[name].because}" for name in missing)
@@ -157,7 +196,8 @@ def _percent_green(verdicts: Mapping[str, Verdict], rule: Rule, inputs: Mapping[
     known = [verdict.value for verdict in verdicts.values() if verdict.value != "unknown"]
     ratio = Ratio(Decimal(known.count("green")), Decimal(len(known)))
     because = f"{known.count('green')} of {len(known)} known dimensions are green."
-    return _rolled_up(colour(ratio, rule), because, verdicts, rule, inputs)
+    value = colour(ratio, rule, previous)
+    return _rolled_up(value, because + held(ratio, rule, value), verdicts, rule, inputs)
 
 
 def _rolled_up(

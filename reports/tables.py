@@ -96,7 +96,9 @@ _EARNED = _columns(
     money="bac pv ev ac cv sv eac eac_budget_rate eac_cpi_spi eac_bottom_up etc vac",
     number="cpi spi tcpi tcpi_eac earned_schedule sv_t spi_t ieac_t",
 )
-_RISK = _columns("project type title state owner source", number="score", day="due_on", flag="open")
+_RISK = _columns(
+    "project type title state owner probability impact source", number="score", day="due_on", flag="open"
+)
 _TICKET = _columns(
     "project number type title priority state_category escalation source",
     instant="opened_at due_at resolved_at",

@@ -101,10 +101,10 @@ def sources(rows: Iterable[Json]) -> Table:
     return table
 
 
-def run_summary(run: Json, console: Console, *, written: bool) -> None:
+def run_summary(run: Json, console: Console, *, written: bool | None) -> None:
     """What a run came to.
 
-    Each connection, the writes (or, with `written` false, what it would write), quarantine, snapshot.
+    Each connection, the writes (or, with `written` false, what it would write; None: it cannot write), quarantine, snapshot.
     """
     if run["connections"]:
         table = _table("Source", "State", "Records", "Changed", "Rejected", "Gone")
@@ -117,7 +117,8 @@ def run_summary(run: Json, console: Console, *, written: bool) -> None:
         console.print(table)
         for each in run["connections"]:
             _trouble(each, console)
-    _writes(run, console, written=written)
+    if written is not None:
+        _writes(run, console, written=written)
     if run.get("quarantine"):
         console.print(
             f"In quarantine: {run['quarantine']}. `portico quarantine list` shows each with its reason.",

@@ -127,9 +127,10 @@ def _judge(
     noted = fingerprint(mark, facts, story)
     if before is not None and before.facts == noted:
         return before
-    judgement = judge.judge(facts, now=now, policy=policy)
+    was = {name: each["computed"] for name, each in before.body["status"].items()} if before else None
+    judgement = judge.judge(facts, now=now, policy=policy, previous=was)
     body = {**judgement.document, "narrative": story}
-    _keep_since(body, before, now.astimezone(policy.timezone).date())
+    _keep_since(body, judgement.exceptions, before, now.astimezone(policy.timezone).date())
     outcome = {
         "figures": judgement.figures,
         "budget_figures": judgement.budget_figures,
@@ -139,11 +140,20 @@ def _judge(
     return Judged(facts.key, noted, json_like(body), json_like(outcome), rules_of(policy))
 
 
-def _keep_since(body: Mapping[str, Any], before: Judged | None, today: date) -> None:
+def _keep_since(
+    body: Mapping[str, Any], exceptions: Iterable[dict[str, Any]], before: Judged | None, today: date
+) -> None:
+    """Since when each colour stands, and since when it is declared better than it is; the exceptions tell the same."""
     for name, verdict in body["status"].items():
-        earlier = before.body["status"][name] if before else None
-        same = earlier is not None and earlier["value"] == verdict["value"]
-        verdict["since"] = earlier["since"] if earlier is not None and same else today.isoformat()
+        earlier = before.body["status"][name] if before else {}
+        same = earlier.get("value") == verdict["value"]
+        verdict["since"] = earlier["since"] if same else today.isoformat()
+        if verdict["gap"]:
+            verdict["gap_since"] = earlier.get("gap_since") or today.isoformat()
+    for each in exceptions:
+        if each["figure"] is not None:
+            verdict = body["status"][each["figure"]]
+            each["since"] = verdict["since" if each["kind"] == "red" else "gap_since"]
 
 
 def assess(

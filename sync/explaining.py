@@ -1,6 +1,7 @@
 """Why a figure of a project is what it is: rule, inputs, threshold, sources."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Connection
@@ -48,18 +49,29 @@ def explanation(project: Mapping[str, Any], figure: str | None) -> dict[str, Any
     raise Refused(f"no figure {figure!r}; there are: {', '.join(there)}")
 
 
+def unknown_project(key: str, there: Iterable[str]) -> Refused:
+    """The refusal of a key that no project has; it names near ones."""
+    names = list(there)
+    near = get_close_matches(key, names, n=3) or names[:5]
+    return Refused(f"no project {key!r}; near it: {', '.join(near) or 'there are no projects yet'}")
+
+
 CHANGE = ("at", "valid_at", "connection", "external_key", "entity", "field", "before", "after", "run_id")
 
 
 def changes_of(db: Connection, settings: Settings, key: str, field: str | None) -> list[dict[str, Any]]:
     """What changed in a project's records, oldest first: the keys of CHANGE.
 
-    With a figure as `field` also every value that it had, under connection `portico`.
+    With a figure as `field` also every value that it had, under connection `portico`. Refused where no project ever had
+    that key.
     """
-    project = links.registry(db, *declared_projects(settings)).projects.get(key)
+    projects = links.registry(db, *declared_projects(settings)).projects
+    project = projects.get(key)
     row = project.defined_by if project else None
     records = [(row["connection"], row["kind"], row["external_id"])] if row else []
     found = [{name: each[name] for name in CHANGE} for each in history_of(db, key, field, records)]
+    if project is None and not found and not history_of(db, key, None, ()):
+        raise unknown_project(key, projects)
     figure = (field or "").removeprefix("rag_")
     if figure in snapshots.FIGURES:
         found += [

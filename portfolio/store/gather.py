@@ -94,6 +94,8 @@ def _risk(row: Any) -> facts.Risk:
         due_on=row.due_on,
         open=next(iter((row.state or "").casefold().split()), "") not in CLOSED_RISK,
         source=source_of(row),
+        probability=row.probability,
+        impact=row.impact,
     )
 
 

@@ -48,12 +48,11 @@ def _instant(program: Program, known_at: date | None) -> datetime | None:
 
 def project_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     """A project of the document; refused with near keys where there is none."""
-    from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
+    from sync.explaining import unknown_project  # noqa: PLC0415  (start-up stays fast for --help)
 
     projects = {each["key"]: each for each in document["projects"]}
     if key not in projects:
-        near = get_close_matches(key, projects, n=3) or list(projects)[:5]
-        raise Refused(f"no project {key!r}; near it: {', '.join(near) or 'there are no projects yet'}")
+        raise unknown_project(key, projects)
     return dict(projects[key])
 
 

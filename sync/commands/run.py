@@ -99,8 +99,8 @@ def _document(report: Report) -> dict[str, Any]:
     }
 
 
-def finish(program: Program, report: Report, *, as_json: bool, written: bool) -> int:
-    """Prints what a run came to and returns its exit code."""
+def finish(program: Program, report: Report, *, as_json: bool, written: bool | None) -> int:
+    """Prints what a run came to (`written` as in `terminal.run_summary`) and returns its exit code."""
     if as_json:
         program.print_json(_document(report))
     else:
@@ -120,7 +120,7 @@ def pull(program: Program, connection: tuple[str, ...], *, full: bool, as_json: 
     names = known(program, connection)
     with program.store() as store, program.run(store, "pull", stop=interruptible()) as run:
         run.pull(names, full=full)
-    return finish(program, run.report, as_json=as_json, written=False)
+    return finish(program, run.report, as_json=as_json, written=None)
 
 
 @click.command()
@@ -130,7 +130,7 @@ def assess(program: Program, *, as_json: bool) -> int:
     """Recomputes status, metrics and gates; takes a snapshot."""
     with program.store() as store, program.run(store, "assess") as run:
         run.assess()
-    return finish(program, run.report, as_json=as_json, written=False)
+    return finish(program, run.report, as_json=as_json, written=None)
 
 
 @click.command()

@@ -294,6 +294,18 @@ def test_cost_is_counted_as_the_contract_says(judged: Desk) -> None:
     }
 
 
+def test_a_project_that_never_was_has_no_history(judged: Desk) -> None:
+    ran = judged.run("history", "P11")
+    assert ran.code == 2
+    assert "no project 'P11'; near it: P1" in ran.err
+
+
+def test_what_cannot_write_tells_of_no_writes(judged: Desk) -> None:
+    for command in ("pull", "assess"):
+        assert "Writes" not in judged.run(command).out
+    assert "Writes" in judged.run("sync").out
+
+
 @pytest.mark.parametrize(
     "words",
     [

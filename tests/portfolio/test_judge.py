@@ -298,7 +298,7 @@ def test_ledger_rows_per_code_year_and_period() -> None:
 
 def kinds(result: Judgement) -> list[str]:
     for each in result.exceptions:
-        assert each.keys() == {"project", "kind", "severity", "text", "since", "because"}
+        assert each.keys() == {"project", "kind", "severity", "text", "since", "because", "figure"}
         assert each["severity"] in ("high", "medium", "low")
     return [each["kind"] for each in result.exceptions]
 

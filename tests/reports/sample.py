@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from portfolio.document import INDICES, VALUES
 from reports.data import EMPTY_PROJECT, SnapshotData
 
 AS_OF = date(2026, 11, 20)
@@ -102,6 +103,7 @@ def _earned(cost: dict[str, Any], percent: str | None) -> dict[str, Any]:
     bac, done = cost["revised_budget"], Decimal(percent)
     pv, ev, ac = bac * Decimal("0.86"), bac * done, cost["actual"]
     return {
+        **dict.fromkeys((*VALUES, *INDICES)),
         "bac": bac,
         "pv": pv,
         "ev": ev,
@@ -111,20 +113,6 @@ def _earned(cost: dict[str, Any], percent: str | None) -> dict[str, Any]:
         "cpi": round(ev / ac, 4),
         "spi": round(ev / pv, 4),
         "eac": round(bac * ac / ev, 2) if ev else None,
-        "eac_budget_rate": ac + bac - ev,
-        **dict.fromkeys(
-            [
-                "eac_cpi_spi",
-                "eac_bottom_up",
-                "etc",
-                "vac",
-                "tcpi_eac",
-                "earned_schedule",
-                "sv_t",
-                "spi_t",
-                "ieac_t",
-            ]
-        ),
         "tcpi": round((bac - ev) / (bac - ac), 4),
         "method": "percent_complete",
         "earned_by": "21 of 34 work items are done: 61.77%.",
@@ -304,6 +292,8 @@ def project(
             {
                 "type": "risk",
                 "title": "Vendor staffing ends in January",
+                "probability": "3 - Moderate",
+                "impact": "4 - High",
                 "score": 12,
                 "state": "Open",
                 "owner": "M. Chen",
