@@ -28,6 +28,8 @@ class FieldType:
     id: str
     name: str
     type: str
+    custom: str = ""
+    """Jira's own key of a custom field's type, such as `com.pyxis.greenhopper.jira:gh-sprint`."""
 
 
 def field_type(shown: Mapping[str, Any]) -> FieldType:
@@ -35,14 +37,15 @@ def field_type(shown: Mapping[str, Any]) -> FieldType:
     id_ = str(shown.get("id") or "")
     schema = shown.get("schema") or {}
     type_ = str(schema.get("type") or ("any" if schema else "string"))
-    custom = str(schema.get("custom") or "").rpartition(":")[2]
+    kind = str(schema.get("custom") or "")
+    custom = kind.rpartition(":")[2]
     if custom == "textarea" or schema.get("system") in ("description", "environment"):
         found = "rich text"
     elif type_ == "option-with-child" or custom == "cascadingselect":
         found = "option-with-child"
     else:
         found = _TYPES.get(type_, f"{type_} of {schema['items']}" if "items" in schema else type_)
-    return FieldType(id_, str(shown.get("name") or id_), found)
+    return FieldType(id_, str(shown.get("name") or id_), found, kind)
 
 
 def decode(value: Any, type_: str) -> Plain:

@@ -1,18 +1,19 @@
 """Jira's small kinds, read whole each time (`project`, `version`, `sprint`), and its feed of worklogs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.answers import CHECK_ADDRESS
 from connectors.base import BadRow, Census, Cursor, Page, SourceRecord, Stream
 from connectors.errors import ContractBroken, NotFound, StopConnection
 from connectors.jira_fields import instant
+from connectors.jira_lookup import AT_ONCE, bulk
 from connectors.jira_site import Json, Site
 
-_SPRINT = "id name state startDate endDate completeDate goal originBoardId"
+_SPRINT = "id name state startDate endDate completeDate goal originBoardId board"
 _VERSION = "id name description startDate releaseDate released archived overdue projectId"
 _PROJECT = "id key name description lead projectCategory projectTypeKey archived"
-_WORKLOG = "id issueId author timeSpentSeconds started comment created updated"
+_WORKLOG = "id issueId issue author timeSpentSeconds started comment created updated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Worklogs:
-    """Worklogs, by Jira's feed of changed ids (never the last minute) and its feed of deleted ones."""
+    """Worklogs, by Jira's feed of changed ids (never the last minute) and its feed of deleted ones.
+
+    Each comes with its `issue` (id, key, project): Jira names only the issue's id, and links name projects.
+    """
 
     site: Site
     names: Sequence[str] = tuple(_WORKLOG.split())
@@ -56,8 +60,13 @@ class Worklogs:
         if stream.scope.strip():
             text = f"{self.site.name}: worklogs have no scope."
             raise StopConnection(text, fix="Remove scope: Jira gives all worklogs that the account may see.")
+        issues: dict[str, Json] = {}
         for ids, until, last in self._feed("updated", int(cursor["since"]) if cursor else 0):
-            records = [record(self.site, each) for each in self._listed(ids)]
+            found = self._listed(ids)
+            self._learn(issues, {str(each.get("issueId")) for each in found} - issues.keys())
+            records = [
+                record(self.site, {**each, "issue": issues.get(str(each.get("issueId")))}) for each in found
+            ]
             good = [each for each in records if isinstance(each, SourceRecord)]
             bad = [each for each in records if isinstance(each, BadRow)]
             yield Page(good, {"since": until}, last=last, rejects=bad)
@@ -71,6 +80,13 @@ class Worklogs:
     def exists(self, id_: str) -> bool:
         """Whether a worklog of that id is still there."""
         return bool(self._listed([int(id_)]))
+
+    def _learn(self, issues: dict[str, Json], ids: Collection[str]) -> None:
+        """The project of each issue; that of a hidden one stays unknown."""
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), AT_ONCE):
+            for each in bulk(self.site, wanted[start : start + AT_ONCE], ["project"]):
+                issues[str(each.get("id"))] = {name: each.get(name) for name in ("id", "key", "fields")}
 
     def _feed(self, name: str, since: int) -> Iterator[tuple[list[int], int, bool]]:
         while True:
@@ -130,7 +146,7 @@ def _versions(site: Site, scope: str) -> Iterator[Json]:
 
 
 def _sprints(site: Site, scope: str) -> Iterator[Json]:
-    """Sprints of scrum boards (others have none), each once although boards share them."""
+    """Sprints of scrum boards (others have none), each once although boards share them, with the first such board."""
     seen: set[str] = set()
     keys = [str(each["key"]) for each in site.projects(scope)] if scope.strip() else [None]
     boards: dict[str, Json] = {}
@@ -145,4 +161,4 @@ def _sprints(site: Site, scope: str) -> Iterator[Json]:
         for sprint in site.beans(f"/rest/agile/1.0/board/{id_}/sprint", "sprints"):
             if str(sprint.get("id")) not in seen:
                 seen.add(str(sprint.get("id")))
-                yield sprint
+                yield {**sprint, "board": board}

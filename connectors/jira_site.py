@@ -64,6 +64,7 @@ class Site:
         self._now = now
         self._server: Server | None = None
         self._fields: Mapping[str, FieldType] | None = None
+        self._statuses: Mapping[str, Json] | None = None
 
     @property
     def server(self) -> Server:
@@ -85,6 +86,21 @@ class Site:
             found = [field_type(each) for each in self.rows(shown, "field")]
             self._fields = {each.id: each for each in found}
         return self._fields
+
+    @property
+    def statuses(self) -> Mapping[str, Json]:
+        """The site's statuses by id (`id`, `name`, `category`: new, indeterminate, done or undefined); asked once."""
+        if self._statuses is None:
+            shown = self.rows(self.read("GET", f"{self.api}/status").json, "statuses")
+            self._statuses = {
+                str(each.get("id")): {
+                    "id": str(each.get("id")),
+                    "name": each.get("name"),
+                    "category": (each.get("statusCategory") or {}).get("key"),
+                }
+                for each in shown
+            }
+        return self._statuses
 
     def ask(self, method: str, path: str, **options: Any) -> Answer:
         """One request; its answer surely comes from a session of our account."""

@@ -166,8 +166,8 @@ class Hits:
     clock: datetime
 
 
-def _hits(site: Site, jql: str, start: int, size: int, fields: Sequence[str]) -> Hits:
-    body = {"jql": jql, "startAt": start, "maxResults": size, "fields": list(fields)}
+def _hits(site: Site, jql: str, start: int, size: int, what: Json) -> Hits:
+    body = {"jql": jql, "startAt": start, "maxResults": size, **what}
     answer = site.read("POST", f"{site.api}/search", json=body)
     found = site.document(answer)
     issues, total = site.rows(found.get("issues"), "issues"), found.get("total")
@@ -180,13 +180,15 @@ def offset_walk(
     site: Site,
     jql: Callable[[int | None], str],
     since: int | None,
-    fields: Sequence[str],
+    what: Json,
     size: int,
     window: int,
     reach: Reach,
     workers: int = 1,
 ) -> Iterator[Step]:
     """Pages by offset over an order that moves while it is read, up to `workers` of them ahead of the walk.
+
+    `what` names the `fields` of each issue, and what else to `expand`.
 
     Each page begins with the issue that the last one ended with; if another stands there, issues have left
     the part that was read, and the walk steps back until it stands on known ground. It does not matter which page was
@@ -196,7 +198,7 @@ def offset_walk(
     """
 
     def hits(place: tuple[str, int]) -> Hits:
-        return _hits(site, *place, size, fields)
+        return _hits(site, *place, size, what)
 
     with Guesses(hits, workers, site.name) as pages:
         yield from _offsets(site, jql, since, size, window, reach, pages, workers)

@@ -34,6 +34,7 @@ _SEARCH_MEMBERS = {
     "datacenter": {"jql", "fields", "maxResults", "startAt", "expand", "validateQuery"},
 }  # fmt: skip
 _BULK = 100
+_LONGEST_ADDRESS = 8000
 _VERSIONS = {"cloud": ("2", "3", "latest"), "datacenter": ("2", "latest")}
 
 
@@ -75,6 +76,8 @@ def _add_frame(app: Flask, site: Site) -> None:
     @app.before_request
     def enter() -> Answer | None:
         site.lock.acquire()
+        if len(request.full_path) > _LONGEST_ADDRESS:
+            return _error(414, "URI Too Long")
         site.requests.append((request.method, request.path))
         version = g.version = (request.view_args or {}).pop("version", "latest")
         if version not in _VERSIONS[site.product]:
@@ -241,6 +244,10 @@ def _add_platform(app: Flask, site: Site) -> None:
         found = [each for some in site.versions.values() for each in some if each["id"] == id_]
         return jsonify(_with_self(found[0], "version")) if found else _error(404, "Could not find version.")
 
+    @app.get("/rest/api/<version>/status")
+    def statuses() -> Answer:
+        return jsonify([_with_self(each, "status") for each in site.statuses.values()])
+
     @app.get("/rest/api/<version>/project/<id_or_key>/versions")
     def versions(id_or_key: str) -> Answer:
         for key, project in site.projects.items():
@@ -326,6 +333,26 @@ def _add_cloud(app: Flask, site: Site) -> None:
         ]
         return jsonify({"issues": shown, "issueErrors": errors, "expand": ""})
 
+    @app.post("/rest/api/<version>/changelog/bulkfetch")
+    def changelogs() -> Answer:
+        body = request.get_json()
+        asked = sorted(str(issue.id) for each in body["issueIdsOrKeys"] if (issue := site.find(str(each))))
+        size = min(int(body.get("maxResults", 1000)), site.log_cap)
+        start = int(body.get("nextPageToken") or 0)
+        every = [(id_, history) for id_ in asked for history in _histories(site, site.issues[int(id_)])]
+        wanted = set(body.get("fieldIds") or ["status"])
+        page = every[start : start + size] if "status" in wanted else []
+        held: dict[str, list[Json]] = {}
+        for id_, history in page:
+            created = int(datetime.fromisoformat(history["created"]).timestamp() * 1000)
+            held.setdefault(id_, []).append({**history, "created": created})
+        answer: Json = {
+            "issueChangeLogs": [{"issueId": id_, "changeHistories": some} for id_, some in held.items()]
+        }
+        if start + size < len(every):
+            answer["nextPageToken"] = str(0 if site.repeating else start + size)
+        return jsonify(answer)
+
     @app.get("/rest/api/<version>/project/search")
     def projects() -> Answer:
         keys = request.args.getlist("keys")
@@ -353,7 +380,7 @@ def _add_datacenter(app: Flask, site: Site) -> None:
         fields = _wanted(asked.get("fields")) or {"*navigable"}
         return jsonify({
             "expand": "schema,names", "startAt": start, "maxResults": size, "total": len(found),
-            "issues": [_shown(site, issue, fields) for issue in page],
+            "issues": [_shown(site, issue, fields) | _log(site, issue, asked.get("expand") or ()) for issue in page],
         })  # fmt: skip
 
 
@@ -387,12 +414,16 @@ def _token_page(site: Site, asked: Mapping[str, Any]) -> Answer:
         except (binascii.Error, ValueError):
             return _error(400, "The nextPageToken is invalid or expired.")
         start = next((place for place, each in enumerate(found) if _position(site, each) > after), len(found))
+    size = max(1, size // 2) if site.short_pages else size
     page = found[start : start + size]
     fields = _wanted(asked.get("fields")) or {"id"}
     answer: Json = {
         "issues": [_shown(site, each, fields) for each in page],
         "isLast": start + size >= len(found),
     }
+    if site.short_pages and page and not asked.get("nextPageToken"):
+        before_all = base64.b64encode(b'["", "", 0]').decode()
+        return jsonify({"issues": [], "isLast": False, "nextPageToken": before_all})
     if site.warnings:
         answer["warnings"] = [{"type": "CLAUSE_LIMIT_EXCEEDED", "message": each} for each in site.warnings]
     if not answer["isLast"]:
@@ -435,6 +466,31 @@ def _shown(site: Site, issue: Issue, wanted: set[str] | None) -> Json:
         if (every or name in (wanted or ())) and name not in dropped | _ALWAYS
     }
     return shown
+
+
+def _histories(site: Site, issue: Issue) -> list[Json]:
+    """The changelog as Jira prints it, oldest first; ids grow, and an entry holds more than the status."""
+    return [
+        {
+            "id": str(issue.id * 1000 + place),
+            "created": site.printed(at),
+            "items": [
+                {"field": "assignee", "fieldtype": "jira", "from": None, "fromString": None, "to": "x", "toString": "X"},
+                {"field": "status", **({"fieldId": "status"} if site.product == "cloud" else {}), "fieldtype": "jira",
+                 "from": before["id"], "fromString": before["name"], "to": after["id"], "toString": after["name"]},
+            ],
+        }
+        for place, (at, before, after) in enumerate(issue.moves)
+    ]  # fmt: skip
+
+
+def _log(site: Site, issue: Issue, expand: Sequence[str]) -> Json:
+    """What `expand=changelog` adds: the newest entries first, and never more than the site gives."""
+    if "changelog" not in expand:
+        return {}
+    found = _histories(site, issue)[::-1]
+    shown = found[: site.log_cap]
+    return {"changelog": {"startAt": 0, "maxResults": len(shown), "total": len(found), "histories": shown}}
 
 
 def _meta(site: Site, name: str) -> Json:

@@ -1,6 +1,6 @@
 """Fills a simulated Jira from the city: the projects whose teams work there, each with its carrier issue."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.city import City, Person, Project, WorkItem
@@ -36,7 +36,7 @@ def fields_of_the_city() -> tuple[FieldType, ...]:
         *(system(id_, id_.capitalize(), type_, editable=False) for id_, type_ in (
             ("status", "status"), ("issuetype", "issuetype"), ("project", "project"), ("created", "datetime"),
             ("updated", "datetime"), ("resolution", "resolution"), ("resolutiondate", "datetime"), ("timespent", "number"),
-            ("timeoriginalestimate", "number"), ("statuscategorychangedate", "datetime"),
+            ("timeoriginalestimate", "number"), ("statuscategorychangedate", "datetime"), ("issuelinks", "array"),
         )),
         custom(10014, "Epic Link", "any", "com.pyxis.greenhopper.jira:gh-epic-link"),
         custom(10015, "Start date", "date", "datepicker"),
@@ -55,9 +55,15 @@ def fields_of_the_city() -> tuple[FieldType, ...]:
     )  # fmt: skip
 
 
+def statuses_of_the_city() -> dict[str, Json]:
+    """The statuses of the city's workflow by id."""
+    return {each["id"]: each for each in map(_status, _STATUS)}
+
+
 def fill(site: Site, city: City) -> None:
     """Puts the Jira teams' projects into an empty site."""
     site.fields = {each.id: each for each in fields_of_the_city()}
+    site.statuses = statuses_of_the_city()
     for number, project in enumerate((each for each in city.projects if each.jira_key), start=1):
         _project(site, project, number)
 
@@ -89,6 +95,7 @@ def _project(site: Site, project: Project, number: int) -> None:
             item.updated_at,
         )
         site.issues[issue.id] = issue
+        issue.moves = _moves(item)
         if item.spent_hours:
             at = item.done_at or item.updated_at
             seconds = int(item.spent_hours * 3600)
@@ -186,6 +193,17 @@ def _fields(site: Site, project: Project, item: WorkItem, keys: dict[int, str], 
         found["parent"] = _parent(item, keys, first)
     else:
         found[EPIC_LINK] = keys.get(item.parent) if item.parent else None
+    return found
+
+
+def _moves(item: WorkItem) -> list[tuple[datetime, Json, Json]]:
+    """The way to where the item stands now."""
+    found, at = [], _status("todo")
+    if item.started_at is not None:
+        found.append((item.started_at, at, _status("in_progress")))
+        at = _status("in_progress")
+    if item.done_at is not None and item.status in ("done", "cancelled"):
+        found.append((item.done_at, at, _status(item.status)))
     return found
 
 

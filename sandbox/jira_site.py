@@ -57,6 +57,8 @@ class Issue:
     """The `updated` that search showed before the last change; None: search did not know the issue."""
     changed_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
+    moves: list[tuple[datetime, Json, Json]] = field(default_factory=list)
+    """Its way through the workflow: when, from which status, to which."""
 
 
 @dataclass
@@ -99,6 +101,10 @@ class Site:
     captcha: bool = False
     zone: ZoneInfo = NEW_YORK
     server_zone: ZoneInfo = CHICAGO
+    statuses: dict[str, Json] = field(default_factory=dict)
+    """By id, as the site has them now; a status that was deleted is missing."""
+    log_cap: int = 100
+    """So many entries of a changelog come with a search on Data Center, or with a page of Cloud's."""
     lag: timedelta = timedelta(0)
     cap: int = 1000
     window: int = 10_000
@@ -106,6 +112,10 @@ class Site:
     quiet_refused: bool = False
     anonymous: bool = False
     repeating: bool = False
+    short_pages: bool = False
+    """Token pages hold fewer than asked for, and now and then nothing at all, before the end."""
+    archived: set[int] = field(default_factory=set)
+    """Issues that search does not hold any more, and that a read by id still finds."""
     withheld: int = 0
     warnings: list[str] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
@@ -148,8 +158,11 @@ class Site:
     def edit(self, issue: Issue, fields: Mapping[str, Any]) -> None:
         """Somebody changes fields; the issue is stamped, even if nothing differs (as Jira does)."""
         issue.indexed = self.seen_updated(issue)
+        before = issue.fields.get("status")
         issue.fields.update(fields)
         issue.updated = issue.changed_at = self.stamp()
+        if before is not None and issue.fields["status"] != before:
+            issue.moves.append((issue.updated, before, issue.fields["status"]))
 
     def delete(self, issue: Issue) -> None:
         """Somebody deletes an issue: no trace remains."""
@@ -188,7 +201,11 @@ class Site:
                 "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
             )
         self._known_projects(jql)
-        rows = [(issue, row) for issue, row in self._rows() if query.matches(row)]
+        rows = [
+            (issue, row)
+            for issue, row in self._rows()
+            if issue.id not in self.archived and query.matches(row)
+        ]
         return [issue for issue, _ in _sorted(rows, query)]
 
     def put(self, issue: Issue, body: Mapping[str, Any]) -> Json | None:

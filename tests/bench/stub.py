@@ -93,6 +93,12 @@ def _tail(chance: random.Random) -> bytes:
     return (json.dumps(fields, ensure_ascii=False)[1:] + "}").encode()
 
 
+FIELDS = [
+    {"id": "customfield_10016", "name": "Story Points", "custom": True,
+     "schema": {"type": "number", "custom": "com.pyxis.greenhopper.jira:jsw-story-points", "customId": 10016}},
+]  # fmt: skip
+
+
 class Site:
     """The issues and what was asked of them."""
 
@@ -163,6 +169,8 @@ class Site:
         if path == "/rest/api/3/myself":
             return 200, json.dumps({"accountId": ACCOUNT, "displayName": "Bench", "timeZone": "UTC"}).encode()
         asked = json.loads(sent or b"{}")
+        if path == "/rest/api/3/field":
+            return 200, json.dumps(FIELDS).encode()
         if path == "/rest/api/3/search/jql":
             return 200, self.search(asked)
         if path == "/rest/api/3/issue/bulkfetch":

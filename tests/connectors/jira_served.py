@@ -18,7 +18,7 @@ from connectors.jira import Jira
 from sandbox.city import build
 from sandbox.faults import Faults, Rule
 from sandbox.jira import create_app, create_site_app
-from sandbox.jira_city import fields_of_the_city
+from sandbox.jira_city import fields_of_the_city, statuses_of_the_city
 from sandbox.jira_site import Issue, Product, Site
 from sandbox.server import Server, serve
 from tests.connectors.contract import Fault
@@ -48,6 +48,7 @@ class Served:
         self.at = NOON
         self.site = Site(product, lambda: self.at)
         self.site.fields = {each.id: each for each in fields_of_the_city()}
+        self.site.statuses = statuses_of_the_city()
         self.site.projects["CON"] = {"id": "10001", "key": "CON", "name": "Contract"}
         self.sent: list[requests.PreparedRequest] = []
         app = create_site_app(self.site)

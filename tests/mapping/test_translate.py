@@ -36,12 +36,16 @@ ISSUE = {
         "assignee": {"displayName": "Ada Moreno"},
         "created": "2026-07-01T02:30:00.000-0400",
         "duedate": "2026-08-01",
-        "customfield_10016": 5.0,
-        "customfield_10021": [{"value": "Impediment"}],
         "timeoriginalestimate": 7200,
         "parent": {"id": "10099", "key": "PERMIT-2"},
         "labels": ["gis", "web"],
         "resolution": None,
+    },
+    "known": {
+        "storyPoints": 5.0,
+        "flagged": [{"value": "Impediment"}],
+        "epicLink": None,
+        "blockedBy": "WEB-2, WEB-3",
     },
 }
 
@@ -69,6 +73,7 @@ def test_a_jira_issue() -> None:
         "estimate_hours": Decimal(2),
         "parent_id": "10099",
         "blocked": True,
+        "blocked_reason": "WEB-2, WEB-3",
         "labels": ("gis", "web"),
     }
 
@@ -77,7 +82,10 @@ def test_a_jira_issue() -> None:
     ("category", "resolution", "expected"),
     [
         ("new", None, "todo"),
+        ("new", {"name": "Fixed"}, "done"),
+        ("new", {"name": "Won't Fix"}, "cancelled"),
         ("done", {"name": "Done"}, "done"),
+        ("indeterminate", {"name": "Done"}, "in_progress"),
         ("done", {"name": "Won't Do"}, "cancelled"),
         ("indeterminate", {"name": "Won't Do"}, "in_progress"),
         ("undefined", None, None),
@@ -88,6 +96,36 @@ def test_a_jira_issues_category(category: str, resolution: Any, expected: str | 
     found = translate(load("jira", "issue"), body)
     assert found.row is not None
     assert (found.row["status_category"], found.rejects) == (expected, ())
+
+
+@pytest.mark.parametrize(
+    ("category", "resolved", "moved", "expected"),
+    [
+        (
+            "done",
+            "2026-07-02T00:00:00.000+0000",
+            "2026-07-03T00:00:00.000+0000",
+            datetime(2026, 7, 2, tzinfo=UTC),
+        ),
+        ("done", None, "2026-07-03T00:00:00.000+0000", datetime(2026, 7, 3, tzinfo=UTC)),
+        (
+            "new",
+            "2026-07-02T00:00:00.000+0000",
+            "2026-07-03T00:00:00.000+0000",
+            datetime(2026, 7, 2, tzinfo=UTC),
+        ),
+        ("indeterminate", "2026-07-02T00:00:00.000+0000", "2026-07-03T00:00:00.000+0000", None),
+        ("new", None, "2026-07-03T00:00:00.000+0000", None),
+    ],
+)
+def test_a_jira_issue_is_done_when_it_was_resolved_or_else_came_to_its_status(
+    category: str, resolved: str | None, moved: str, expected: datetime | None
+) -> None:
+    status = {"name": "S", "statusCategory": {"key": category}}
+    body = issue(status=status, resolutiondate=resolved, statuscategorychangedate=moved)
+    found = translate(load("jira", "issue"), body)
+    assert found.row is not None
+    assert (found.row["done_at"], found.rejects) == (expected, ())
 
 
 def test_an_unknown_word_is_rejected_and_nothing_else_is_lost() -> None:
