@@ -1,7 +1,8 @@
 """Microsoft 365 Planner (basic plans) through Graph v1.0: tasks are read, a pinned status task is written.
 
 A record's body is the task as Graph returns it, plus `details` (description, checklist, references,
-previewType), `plan` (id, title), `bucket` (id, name; None without one) and `labels` (label names).
+previewType), `plan` (id, title), `bucket` (id, name; None without one), `labels` (label names) and `people`
+(those it is assigned to: id, name, mail).
 
 Planner keeps no change stamp and ignores every filter, so a read lists each plan and compares marks made of
 the ETags. A change of a task's text alone may leave the task's own ETag as it was; therefore each read also
@@ -41,6 +42,7 @@ from connectors.planner_fields import (
     DAYS,
     NUMBERS,
     PLAIN_FIELDS,
+    READ_FIELDS,
     choices,
     instant,
     marked_for,
@@ -56,28 +58,13 @@ from connectors.planner_graph import (
     Plan,
     Unreachable,
 )
+from connectors.planner_people import People
 from connectors.planner_push import STATUS_TASK, TaskWriter
 
 TASK = "task"
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 WEB_URL = "https://planner.cloud.microsoft/webui"
 PORTAL_URL = "https://portico.invalid"
-_READ_FIELDS = (
-    "id",
-    "planId",
-    "bucketId",
-    "createdDateTime",
-    "completedDateTime",
-    "assignments",
-    "appliedCategories",
-    "checklistItemCount",
-    "activeChecklistItemCount",
-    "details.checklist",
-    "details.references",
-    "plan.title",
-    "bucket.name",
-    "labels",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +124,7 @@ class Planner:
         self._page_size = page_size
         self._workers = workers
         self._graph = Graph(http, workers=workers, sleep=sleep)
+        self._people = People(self._graph)
         self._writer = TaskWriter(self._graph, portal_url=portal_url, web_url=web_url, zone=zone, sleep=sleep)
 
     def check(self) -> Identity:
@@ -159,9 +147,7 @@ class Planner:
         plans, _ = self._reach()
         fields = [_plain_field(name) for name in PLAIN_FIELDS]
         if kind == TASK:
-            fields += [
-                FieldInfo(name, name, "object", hint="Portico only reads it.") for name in _READ_FIELDS
-            ]
+            fields += [FieldInfo(name, name, "object", hint="Portico only reads it.") for name in READ_FIELDS]
         elif kind != STATUS_TASK:
             raise _no_kind(kind)
         fields += [_label(slot, plans) for slot in CATEGORIES]
@@ -323,6 +309,7 @@ class Planner:
         self, stream: Stream, board: _Board, ids: Sequence[str], known: dict[str, str]
     ) -> Iterator[SourceRecord]:
         """The records of `ids` that differ from what `known` marks, and notes their marks there."""
+        self._people.find(user for each in ids for user in board.tasks[each].get("assignments") or ())
         for task_id, details in self._details(ids):
             mark = f"{board.mark(board.tasks[task_id])} {_digest(details.get('@odata.etag'))}"
             if known.get(task_id) != mark and not marked_for(details):
@@ -344,6 +331,7 @@ class Planner:
             "plan": {"id": board.plan.id, "title": board.plan.title},
             "bucket": {"id": bucket, "name": board.buckets.get(bucket)} if bucket else None,
             "labels": board.labels(task),
+            "people": self._people.named(task.get("assignments") or ()),
         }
         return SourceRecord(
             id=str(task["id"]),

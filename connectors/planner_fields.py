@@ -33,6 +33,24 @@ DAYS = ("startDateTime", "dueDateTime")
 PLAIN_FIELDS = ("title", *NUMBERS, *DAYS, DESCRIPTION)
 _MARK = "#portico-status"
 _ENCODED = {"%": "%25", ".": "%2E", ":": "%3A", "@": "%40", "#": "%23"}
+READ_FIELDS = (
+    "id",
+    "planId",
+    "bucketId",
+    "createdDateTime",
+    "completedDateTime",
+    "assignments",
+    "appliedCategories",
+    "checklistItemCount",
+    "activeChecklistItemCount",
+    "details.checklist",
+    "details.references",
+    "plan.title",
+    "bucket.name",
+    "labels",
+    "people",
+)
+"""What a task holds that Portico only reads."""
 
 
 def choices(name: str) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from sandbox.graph_rules import Json, Refusal
 TENANT_ID = "8b1a7f0e-6d0c-4c43-9a39-0c1d5a2f7e11"
 BATCH_SIZE = 20
 WRITE_ROLE = "Tasks.ReadWrite.All"
+PEOPLE_ROLE = "User.ReadBasic.All"
 READ_ROLES = {WRITE_ROLE, "Tasks.Read.All"}
 
 
@@ -190,6 +191,10 @@ def _single(graph: Graph, call: _Call, roles: tuple[str, ...]) -> _Reply:
             graph.before_write(call.method, call.path)
         if _spent(graph.colliding, call.path):
             raise Refusal(409, "", "The change conflicts with another change.")
+    if call.path.startswith("/users") and PEOPLE_ROLE not in roles:
+        raise Refusal(
+            403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
+        )
     if call.path.startswith("/planner") and not READ_ROLES & set(roles):
         raise Refusal(403, "", "You do not have the required permissions to access this item.")
     for method, pattern, serve in _ROUTES:
@@ -253,6 +258,13 @@ def _group(tenant: Tenant, call: _Call, group_id: str) -> _Reply:
     return _Reply(200, _entity(call, tenant.groups[group_id], "groups"))
 
 
+def _user(tenant: Tenant, call: _Call, user_id: str) -> _Reply:
+    if user_id not in tenant.users:
+        raise Refusal(404, "Request_ResourceNotFound", f"Resource '{user_id}' does not exist.")
+    fields = call.query.get("$select", "id,displayName,mail").split(",")
+    return _Reply(200, _entity(call, {name: tenant.users[user_id].get(name) for name in fields}, "users"))
+
+
 def _plans_of(tenant: Tenant, call: _Call, group_id: str) -> _Reply:
     return _paged(tenant, call, "plannerPlan", tenant.plans_of(group_id))
 
@@ -313,6 +325,7 @@ def _delete_task(tenant: Tenant, call: _Call, task_id: str) -> _Reply:
 _ID = r"([A-Za-z0-9_-]+)"
 _ROUTES: tuple[tuple[str, str, Callable[..., _Reply]], ...] = (
     ("GET", "/organization", _organization),
+    ("GET", f"/users/{_ID}", _user),
     ("GET", "/groups", _groups),
     ("GET", f"/groups/{_ID}", _group),
     ("GET", f"/groups/{_ID}/planner/plans", _plans_of),

@@ -33,6 +33,13 @@ def user_id(person: Person) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://directory.example.gov/{person.id}"))
 
 
+def _registered(tenant: Tenant, person: Person) -> str:
+    """The directory id of a person, who is in the directory from now on."""
+    found = user_id(person)
+    tenant.users[found] = {"id": found, "displayName": person.name, "mail": person.email}
+    return found
+
+
 def _add_plan(tenant: Tenant, group_id: str, project: Project, title: str) -> None:
     work = [item for item in project.plan_tasks if item.type != "epic" and item.status != "cancelled"]
     words = sorted({word for item in work for word in item.labels})
@@ -42,10 +49,12 @@ def _add_plan(tenant: Tenant, group_id: str, project: Project, title: str) -> No
     stages = dict.fromkeys(item.stage for item in work)
     buckets = {stage: tenant.add_bucket(plan_id, stage) for stage in stages}
     for item in work:
+        if item.assignee:
+            _registered(tenant, item.assignee)
         tenant.add_task(
             plan_id,
             item.title,
-            by=user_id(item.reporter),
+            by=_registered(tenant, item.reporter),
             bucketId=buckets[item.stage],
             **_fields(item, slots),
         )

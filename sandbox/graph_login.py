@@ -10,6 +10,7 @@ from typing import Any
 ROLES = (
     "Tasks.ReadWrite.All",
     "Group.Read.All",
+    "User.ReadBasic.All",
     "Mail.Send",
     "Mail.ReadWrite",
     "Files.ReadWrite.All",

@@ -39,6 +39,7 @@ class Tenant:
     ) -> None:
         self.now = now
         self.application_id = application_id
+        self.users: dict[str, Json] = {}
         self.groups: dict[str, Json] = {}
         self.plans: dict[str, Json] = {}
         self.plan_details: dict[str, Json] = {}

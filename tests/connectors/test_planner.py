@@ -16,6 +16,7 @@ from connectors.planner import Planner
 from connectors.planner_fields import marked_for, reference_key, reference_url
 from sandbox.faults import Rule
 from sandbox.graph import TENANT_ID
+from sandbox.graph_rules import ITEM_TYPES
 from tests.connectors.contract import ConnectorContract, Fault, Harness
 from tests.connectors.graph_site import PLAN, SECRET, Site, running_site
 
@@ -152,6 +153,35 @@ def test_a_body_holds_task_details_plan_bucket_and_label_names(site: Site) -> No
     assert record.body["labels"] == ["Blocked"]
     assert record.body["createdBy"]["user"]["displayName"] is None
     assert record.updated_at is None
+
+
+def test_people_are_named_and_who_left_is_a_former_user(site: Site) -> None:
+    site.tenant.users["u1"] = {"id": "u1", "displayName": "Ada Moreno", "mail": "ada@example.gov"}
+    people = {each: {"@odata.type": ITEM_TYPES["assignments"]} for each in ("u1", "u2")}
+    site.tenant.add_task(site.plan, "Wire the desk", assignments=people)
+    ((record,), _) = read(site.connect())
+    assert record.body["people"] == [
+        {"id": "u1", "name": "Ada Moreno", "mail": "ada@example.gov"},
+        {"id": "u2", "name": "former user", "mail": None},
+    ]
+
+
+def test_people_stay_ids_where_the_account_may_not_ask(site: Site) -> None:
+    site.graph.authority.admit(SECRET, ("Tasks.Read.All", "Group.Read.All"))
+    site.tenant.users["u1"] = {"id": "u1", "displayName": "Ada Moreno", "mail": None}
+    site.tenant.add_task(
+        site.plan, "Wire the desk", assignments={"u1": {"@odata.type": ITEM_TYPES["assignments"]}}
+    )
+    ((record,), _) = read(site.connect())
+    assert record.body["people"] == [{"id": "u1", "name": "u1", "mail": None}]
+
+
+def test_a_plan_of_a_roster_is_read_by_its_id(site: Site) -> None:
+    plan = site.tenant.add_plan("roster", "Budget club")
+    site.tenant.plans[plan]["container"] = {"containerId": "roster", "type": "unknownFutureValue"}
+    task = site.tenant.add_task(plan, "Count the chairs")
+    ((record,), last) = read(site.connect(plans=(plan,)), Stream("task", plan))
+    assert (record.id, last.complete) == (task, True)
 
 
 def test_an_unchanged_run_costs_few_requests_and_gives_no_records(site: Site) -> None:

@@ -217,12 +217,14 @@ def test_a_planner_task(percent: int | None, category: str | None) -> None:
         "title": "T",
         "percentComplete": percent,
     }
-    found = translate(load("planner", "task"), body | {"priority": 5, "assignments": {"u2": {}}})
+    found = translate(
+        load("planner", "task"), body | {"priority": 5, "people": [{"id": "u2", "name": "Ada Moreno"}]}
+    )
     assert found.row is not None
     assert (found.row["status_category"], found.row["priority"], found.row["assignee"]) == (
         category,
         "medium",
-        "u2",
+        "Ada Moreno",
     )
     assert found.container == ("p", "Permit rollout", "t")
     assert found.rejects == ()
