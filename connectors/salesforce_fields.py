@@ -43,6 +43,12 @@ class SalesforceField:
             number.quantize(Decimal(1).scaleb(-self.scale)) if -self.scale <= _last_place(number) else number
         )
 
+    def from_csv(self, text: str) -> Any:
+        """A cell of a bulk result as JSON would have shown it: an empty cell is an empty field."""
+        if not text:
+            return None
+        return text == "true" if self.type == "boolean" else text
+
     def plain(self, value: Any) -> Plain:
         """A value of an answer as a plain value."""
         if value is None or isinstance(value, bool):

@@ -8,6 +8,7 @@ guards, and a simulated organisation on loopback works like a real one. Its sign
 `connectors.auth`'s work.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +32,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.http import Http
+from connectors.salesforce_bulk import Bulk
 
 Record = Mapping[str, Any]
 
@@ -72,8 +74,11 @@ class _ThroughHttp(BaseAdapter):
 class Org:
     """One organisation. Every method raises errors of `connectors.errors` only."""
 
-    def __init__(self, http: Http, *, api_version: str, batch_size: int) -> None:
+    def __init__(
+        self, http: Http, *, api_version: str, batch_size: int, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.base_url = http.base_url
+        self.bulk = Bulk(http, api_version, sleep=sleep)
         self._adapter = _ThroughHttp(http)
         self._version = api_version
         self._headers = {"Sforce-Query-Options": f"batchSize={batch_size}"}
@@ -104,7 +109,14 @@ class Org:
 
     def pages(self, soql: str) -> Iterator[tuple[Sequence[Record], int]]:
         """The result of a query page by page, each with the size that the organisation announced."""
-        result = self._call(lambda sf: sf.query(soql, headers=self._headers))
+        return self._pages(self._call(lambda sf: sf.query(soql, headers=self._headers)))
+
+    def with_deleted(self, soql: str) -> list[Record]:
+        """All records of a query, those in the recycle bin too (`queryAll`); `IsDeleted` tells them apart."""
+        first = self._call(lambda sf: sf.query(soql, include_deleted=True, headers=self._headers))
+        return [record for records, _ in self._pages(first) for record in records]
+
+    def _pages(self, result: Any) -> Iterator[tuple[Sequence[Record], int]]:
         seen: set[str] = set()
         while True:
             try:

@@ -19,6 +19,7 @@ from typing import Any
 import simplejson
 from flask import Flask, Response, request
 
+from sandbox import salesforce_bulk
 from sandbox.city import City
 from sandbox.salesforce_objects import FIGURE, LINE, ORG, Table
 from sandbox.soql import Malformed, Query, parse
@@ -52,7 +53,13 @@ class Org:
     withhold: int = 0
     """How many records at the end of each query are announced and never given."""
     locators: dict[str, tuple[Query, list[str]]] = field(default_factory=dict)
+    with_deleted: set[str] = field(default_factory=set)
+    """The locators of queryAll: their pages are asked for at `query`, and hold deleted records."""
     numbers: Any = field(default_factory=lambda: itertools.count(1))
+    public_key: Any = None
+    """The key that signs assertions; None: any signature is taken."""
+    jobs: Any = None
+    """Its Bulk API jobs (`salesforce_bulk.Jobs`)."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def put(self, name: str, values: Mapping[str, Any], record: str | None = None) -> str:
@@ -106,6 +113,10 @@ def create_app(city: City, *, token: str = TOKEN) -> Flask:
         lambda name, key, **_: _collection(state, name, key),
         methods=["PATCH"],
     )
+    state.jobs = salesforce_bulk.Jobs(
+        lambda soql: _selected(state, soql), lambda *one: _written_by_job(state, *one), _Refusal
+    )
+    salesforce_bulk.register(app, state.jobs)
     return app
 
 
@@ -165,10 +176,7 @@ def _token(state: Org) -> Response:
         state.client_id,
         state.client_secret,
     )
-    by_key = (
-        form.get("grant_type", "").endswith("jwt-bearer")
-        and _issuer(form.get("assertion", "")) == state.client_id
-    )
+    by_key = form.get("grant_type", "").endswith("jwt-bearer") and _signed(state, form.get("assertion", ""))
     if not by_secret and not by_key:
         body = json.dumps({"error": "invalid_client", "error_description": "invalid client credentials"})
         return Response(body, 400, mimetype="application/json")
@@ -177,14 +185,19 @@ def _token(state: Org) -> Response:
     )
 
 
-def _issuer(assertion: str) -> str:
-    """Who signed, unverified: the sandbox knows no keys."""
-    part = assertion.split(".")[1] if assertion.count(".") == 2 else ""
+def _signed(state: Org, assertion: str) -> bool:
+    """Whether the assertion is our client's, for this organisation, short-lived and signed with the known key."""
+    import jwt  # noqa: PLC0415 - only this flow needs it
+
+    options: Any = {"verify_signature": state.public_key is not None, "require": ["iss", "sub", "aud", "exp"]}
+    audience = [request.host_url.rstrip("/"), "https://login.salesforce.com"]
     try:
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
-        return ""
-    return str(claims.get("iss", ""))
+        claims = jwt.decode(
+            assertion, state.public_key, algorithms=["RS256"], audience=audience, options=options
+        )
+    except jwt.PyJWTError:
+        return False
+    return claims.get("iss") == state.client_id
 
 
 def _userinfo() -> Response:
@@ -199,21 +212,46 @@ def _names(state: Org, name: str) -> frozenset[str]:
     return frozenset(each for each in state.tables[name].shapes if (name, each) not in state.hidden)
 
 
+def _found(state: Org, soql: str, *, deleted: bool) -> tuple[Query, list[dict[str, Any]]]:
+    try:
+        query = parse(soql, lambda name: _names(state, name))
+    except Malformed as error:
+        raise _Refusal(400, error.code, str(error)) from None
+    rows = [row for row in state.tables[query.sobject].rows.values() if query.test(row)]
+    rows = [row for row in rows if deleted or not row["IsDeleted"]]
+    rows.sort(key=lambda row: [(row[name] is not None, row[name]) for name in query.order])
+    return query, rows
+
+
 def _query(state: Org, version: str, *, deleted: bool) -> Response:
     with state.lock:
-        try:
-            query = parse(request.args.get("q", ""), lambda name: _names(state, name))
-        except Malformed as error:
-            raise _Refusal(400, error.code, str(error)) from None
-        rows = [row for row in state.tables[query.sobject].rows.values() if query.test(row)]
-        rows = [row for row in rows if deleted or not row["IsDeleted"]]
-        rows.sort(key=lambda row: [(row[name] is not None, row[name]) for name in query.order])
+        query, rows = _found(state, request.args.get("q", ""), deleted=deleted)
         if not query.fields:
             return _answer({"totalSize": len(rows), "done": True, "records": []})
         ids = [row["Id"] for row in rows[: query.limit]]
         locator = f"01g{len(state.locators):015d}"
         state.locators[locator] = (query, ids)
+        if deleted:
+            state.with_deleted.add(locator)
         return _page(state, version, locator, 0)
+
+
+def _selected(state: Org, soql: str) -> tuple[Sequence[str], list[dict[str, Any]]]:
+    with state.lock:
+        query, rows = _found(state, soql, deleted=False)
+        return query.fields, [
+            {name: _wire(row[name]) for name in query.fields} for row in rows[: query.limit]
+        ]
+
+
+def _written_by_job(state: Org, kind: str, record: Mapping[str, Any], key: str | None) -> dict[str, Any]:
+    shapes = state.tables[kind].shapes
+    typed = {
+        name: str(value) if isinstance(value, Decimal) and "precision" not in shapes.get(name, {}) else value
+        for name, value in record.items()
+    }
+    with state.lock:
+        return _written(state, typed, kind, key)
 
 
 def _more(state: Org, version: str, locator: str) -> Response:
@@ -230,7 +268,8 @@ def _page(state: Org, version: str, locator: str, start: int) -> Response:
     end = start if state.repeat_pages else start + state.page_size
     rows = state.tables[query.sobject].rows
     some = there[start : start + state.page_size]
-    records = [_shown(query, rows[each], version) for each in some if not rows[each]["IsDeleted"]]
+    bin_too = locator in state.with_deleted
+    records = [_shown(query, rows[each], version) for each in some if bin_too or not rows[each]["IsDeleted"]]
     body: dict[str, Any] = {"totalSize": len(ids), "done": end >= len(there), "records": records}
     if not body["done"]:
         body["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator}-{end}"

@@ -330,3 +330,51 @@ def test_numbers_keep_the_places_of_their_field() -> None:
         "0.00",
     ]
     assert str(money.exact(Decimal("1.239"))) == "1.239"
+
+
+def test_the_usage_of_the_quota_is_always_told(site: Site) -> None:
+    (finding,) = site.sf.check().findings
+    assert (finding.severity, finding.fix) == ("info", "")
+    assert finding.text == f"{site.org.requests} of 100000 API calls of the last 24 hours are used"
+
+
+def test_a_deleted_record_is_found_in_the_bin_and_is_not_there(site: Site) -> None:
+    kept, binned = (site.org.put("Budget_Line__c", {"Fund__c": fund}) for fund in ("a", "b"))
+    site.org.put("Budget_Line__c", {"IsDeleted": True}, binned)
+    list(site.sf.pull(LINES, None))
+    shown = {
+        each.target.id: each
+        for each in site.sf.look([Target("budget_line", kept), Target("budget_line", binned)])
+    }
+    assert (shown[kept].exists, shown[binned].exists) == (True, False)
+    assert shown[binned].updated_at is not None
+    (purged,) = site.sf.look([Target("budget_line", "a0B000000999999AAA")])
+    assert (purged.exists, purged.updated_at) == (False, None)
+
+
+def test_an_assertion_of_another_key_is_refused(site: Site) -> None:
+    ours, theirs = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+    site.org.public_key = ours.public_key()
+
+    def signed_in(key: rsa.RSAPrivateKey) -> str:
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        url = f"{site.server.url}/services/oauth2/token"
+        sf = site.connect(JwtBearer(url, CLIENT_ID, USER, pem, audience=site.server.url))
+        return sf.check().account
+
+    assert signed_in(ours) == USER
+    with pytest.raises(CredentialsRefused):
+        signed_in(theirs)
+
+
+def test_an_amount_of_sixteen_digits_survives_every_way(site: Site) -> None:
+    exact = Decimal("99999999999999.99")
+    made = site.org.put("Budget_Line__c", {"Actual__c": exact})
+    bodies = {record.id: record.body for page in site.sf.pull(LINES, None) for record in page.records}
+    assert bodies[made]["Actual__c"] == exact
+    outcome = site.push(Target(FIGURES, key=(("Portico_Key__c", "K"),)), Eac__c=exact)
+    assert outcome.shown is not None
+    assert outcome.shown.values["Eac__c"] == exact
+    assert next(iter(site.org.tables[FIGURES].rows.values()))["Eac__c"] == exact
