@@ -14,6 +14,8 @@ NUMBER_DIGITS = 12
 INTEGER_DIGITS = 9
 
 _SYMBOLS = "$€£¥"
+_MEANT = {"€": ("EUR",), "£": ("GBP", "GIP", "FKP", "SHP", "EGP"), "¥": ("JPY", "CNY")}
+_WITHOUT_DOLLARS = ("EUR", "GBP", "JPY", "CNY", "CHF")
 _AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _CODE = re.compile(r"([A-Z]{3})\s*(?=[-(0-9$.])|(?<=[0-9).-])\s*([A-Z]{3})")
@@ -64,7 +66,7 @@ def amount(value: Any, currency: str) -> Decimal:
     """An amount of money, in `currency`, to the cent.
 
     Understands `1,234.50`, `$1,234.50`, `(1,234.50)`, `1,234.50-`, `1,234.50 CR` (negative) and `DR`, and
-    the currency's own code. Another currency, a comma that groups no thousands, or a fraction of a cent is
+    the currency's own code or sign. Another currency, a comma that groups no thousands, or a fraction of a cent is
     refused.
     """
     found = _exact(value)
@@ -81,6 +83,9 @@ def _amount_text(text: str, currency: str) -> Decimal:
     code = _CODE.search(text)
     if code and (code[1] or code[2]) != currency:
         raise BadValueError(f"an amount in {code[1] or code[2]}, not in {currency}")
+    for symbol in _SYMBOLS:
+        if symbol in text and not _may_mean(symbol, currency):
+            raise BadValueError(f"an amount in {symbol}, not in {currency}")
     text = (text[: code.start()] + text[code.end() :] if code else text).strip()
     signs = 0
     if side := _SIDE.search(text):
@@ -102,6 +107,10 @@ def _amount_text(text: str, currency: str) -> Decimal:
         raise BadValueError("not an amount")
     found = Decimal(text.replace(",", ""))
     return -found if signs else found
+
+
+def _may_mean(symbol: str, currency: str) -> bool:
+    return currency in _MEANT[symbol] if symbol in _MEANT else currency not in _WITHOUT_DOLLARS
 
 
 def _cents(value: Decimal) -> Decimal:

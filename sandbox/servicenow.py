@@ -1,6 +1,7 @@
 """A simulated ServiceNow instance: Table API and Aggregate API, with the traps that the real ones have.
 
 - the limit applies before row rules: a page may be short, or empty, although more rows follow
+- an amount comes in the currency of the account's locale, whatever it was stored in
 - unknown fields, and query terms that are not understood, are silently left out
 - a field that the account may not write is passed over with status 200
 - the Link header points at the instance's own host, not at the one that was asked
@@ -44,6 +45,8 @@ class Instance:
     user: str = USER
     password: str = PASSWORD
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
+    currency: str = "USD"
+    """Of the account's locale: amounts are converted to it on the way out, and stored as they come in."""
     login: Login = field(default_factory=Login)
     rights: Rights = field(default_factory=Rights)
     quota: int | None = None
@@ -287,7 +290,8 @@ def _body(instance: Instance, table: str, row: Row) -> dict[str, Any]:
 def _cell(instance: Instance, column: Column, value: str) -> Any:
     style = request.args.get("sysparm_display_value", "false")
     bare = request.args.get("sysparm_exclude_reference_link") == "true"
-    shown = instance.tables.shown(column, value, instance.zone) if style != "false" else ""
+    shown = instance.tables.shown(column, value, instance.zone, instance.currency) if style != "false" else ""
+    value = instance.tables.converted(column, value, instance.currency)
     link = (
         f"{INSTANCE}/api/now/table/{column.reference}/{value}"
         if column.reference and value and not bare

@@ -1,12 +1,14 @@
 """The invented city's rows in ServiceNow: projects, tasks, service desk, outages, risks, status reports."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from sandbox.city import City, Person, Project, Risk, Ticket, WorkItem
+from sandbox.city import City, Project, Risk, WorkItem
 from sandbox.city.money import planned_cost
+from sandbox.servicenow_desk import RESOLUTION, flag, load_ticket, person_id, service_id
+from sandbox.servicenow_plans import load_plans
 from sandbox.servicenow_schema import CITY_TABLES
 from sandbox.servicenow_tables import Clock, Tables, stamp, sys_id
 
@@ -22,55 +24,6 @@ _RISK_TABLES = {
     "action": "project_action",
     "change": "project_change_request",
 }
-_TICKET_TABLES = {
-    "incident": "incident",
-    "service_request": "sc_req_item",
-    "demand": "dmn_demand",
-    "change": "change_request",
-    "problem": "problem",
-}
-_TICKET_STATES: Mapping[str, Mapping[str, str]] = {
-    "incident": {
-        "new": "1",
-        "in_progress": "2",
-        "on_hold": "3",
-        "resolved": "6",
-        "closed": "7",
-        "cancelled": "8",
-    },
-    "sc_req_item": {
-        "new": "1",
-        "in_progress": "2",
-        "on_hold": "-5",
-        "resolved": "3",
-        "closed": "3",
-        "cancelled": "4",
-    },
-    "dmn_demand": {
-        "new": "2",
-        "in_progress": "3",
-        "on_hold": "7",
-        "resolved": "5",
-        "closed": "6",
-        "cancelled": "7",
-    },
-    "change_request": {
-        "new": "-5",
-        "in_progress": "-1",
-        "on_hold": "-3",
-        "resolved": "0",
-        "closed": "3",
-        "cancelled": "4",
-    },
-    "problem": {
-        "new": "101",
-        "in_progress": "104",
-        "on_hold": "103",
-        "resolved": "106",
-        "closed": "107",
-        "cancelled": "107",
-    },
-}
 _PRIORITIES = {"high": "2", "medium": "3", "low": "4"}
 _STATUS = {"green": "green", "amber": "yellow", "red": "red"}
 
@@ -80,13 +33,14 @@ def tables_of(city: City, now: Clock) -> Tables:
     tables = Tables(CITY_TABLES, now)
     _people(city, tables)
     _services(city, tables)
+    load_plans(city, tables)
     for project in city.projects:
         if project.in_servicenow:
             _project(city, tables, project)
         for risk in project.risks:
             _risk(city, tables, project, risk)
     for ticket in city.tickets():
-        _ticket(tables, ticket)
+        load_ticket(tables, ticket)
     for outage in city.outages:
         tables.load(
             "cmdb_ci_outage",
@@ -94,7 +48,7 @@ def tables_of(city: City, now: Clock) -> Tables:
                 "sys_id": sys_id("outage", outage.number),
                 "number": outage.number,
                 "short_description": outage.cause,
-                "cmdb_ci": _service(outage.service),
+                "cmdb_ci": service_id(outage.service),
                 "type": outage.type,
                 "begin": stamp(outage.began_at),
                 "end": stamp(outage.ended_at),
@@ -119,7 +73,7 @@ def _people(city: City, tables: Tables) -> None:
         tables.load(
             "sys_user",
             {
-                "sys_id": _person(person),
+                "sys_id": person_id(person),
                 "user_name": person.id,
                 "name": person.name,
                 "email": person.email,
@@ -161,8 +115,11 @@ def _services(city: City, tables: Tables) -> None:
     tickets = list(city.tickets())
     services = {each.service for each in tickets} | {each.service for each in city.outages}
     services |= {each.service for each in city.projects}
+    tables.load(
+        "contract_sla", {"sys_id": RESOLUTION, "name": "Resolution", "target": "resolution", "type": "SLA"}
+    )
     for name in sorted(services):
-        tables.load("cmdb_ci_service", {"sys_id": _service(name), "name": name})
+        tables.load("cmdb_ci_service", {"sys_id": service_id(name), "name": name})
     for name in sorted({each.assignment_group for each in tickets}):
         tables.load("sys_user_group", {"sys_id": sys_id("group", name), "name": name})
     for name in sorted({each.program for each in city.projects if each.program}):
@@ -184,12 +141,13 @@ def _project(city: City, tables: Tables, project: Project) -> None:
             "state": _PROJECT_STATES[project.state],
             "phase": project.stage,
             "priority": _PRIORITIES[project.priority],
-            "project_manager": _person(project.manager),
-            "sponsor": _person(project.sponsor),
+            "project_manager": person_id(project.manager),
+            "sponsor": person_id(project.sponsor),
             "department": sys_id("department", project.department.code),
             "primary_program": sys_id("program", project.program),
-            "business_service": _service(project.service),
-            "active": _flag(on=project.state not in ("completed", "cancelled")),
+            "primary_portfolio": sys_id("portfolio", project.department.code),
+            "business_service": service_id(project.service),
+            "active": flag(on=project.state not in ("completed", "cancelled")),
             "start_date": at(project.start_planned, 8),
             "end_date": at(project.finish_planned, 17),
             "approved_start_date": at(project.start_baseline, 8),
@@ -244,7 +202,7 @@ def _project(city: City, tables: Tables, project: Project) -> None:
                 "scope": _STATUS[report.scope],
                 "resources": _STATUS[report.quality],
                 "executive_summary": report.text,
-                "u_reported_by": _person(report.by),
+                "u_reported_by": person_id(report.by),
                 "sys_created_by": report.by.id,
                 "sys_updated_on": stamp(report.updated_at),
             },
@@ -264,8 +222,8 @@ def _work(tables: Tables, project: Project, item: WorkItem, at: Callable[[date |
             "parent": sys_id("work", project.number, str(item.parent)) if item.parent else id_,
             "state": _WORK_STATES[item.status],
             "priority": _PRIORITIES[item.priority],
-            "assigned_to": _person(item.assignee) if item.assignee else "",
-            "opened_by": _person(item.reporter),
+            "assigned_to": person_id(item.assignee) if item.assignee else "",
+            "opened_by": person_id(item.reporter),
             "opened_at": stamp(item.created_at),
             "work_start": stamp(item.started_at),
             "work_end": stamp(item.done_at),
@@ -277,10 +235,10 @@ def _work(tables: Tables, project: Project, item: WorkItem, at: Callable[[date |
             "percent_complete": _percent(item.percent_complete),
             "effort": _duration(item.estimate_hours),
             "work_effort": _duration(item.spent_hours),
-            "u_blocked": _flag(on=item.blocked),
+            "u_blocked": flag(on=item.blocked),
             "u_blocked_reason": item.blocked_reason or "",
             "u_project_key": project.key,
-            "active": _flag(on=item.status in ("todo", "in_progress")),
+            "active": flag(on=item.status in ("todo", "in_progress")),
             "sys_created_on": stamp(item.created_at),
             "sys_updated_on": stamp(item.updated_at),
         },
@@ -299,67 +257,14 @@ def _risk(city: City, tables: Tables, project: Project, risk: Risk) -> None:
             "probability": str(risk.probability),
             "impact": str(risk.impact),
             "state": _RISK_STATES[risk.state],
-            "assigned_to": _person(risk.owner),
+            "assigned_to": person_id(risk.owner),
             "due_date": _clock(city)(risk.due_on, 17),
             "opened_at": stamp(risk.opened_at),
-            "active": _flag(on=risk.state != "closed"),
+            "active": flag(on=risk.state != "closed"),
             "sys_created_on": stamp(risk.opened_at),
             "sys_updated_on": stamp(risk.updated_at),
         },
     )
-
-
-def _ticket(tables: Tables, ticket: Ticket) -> None:
-    table = _TICKET_TABLES[ticket.type]
-    id_ = sys_id("ticket", ticket.number)
-    active = ticket.state not in ("resolved", "closed", "cancelled")
-    row = {
-        "sys_id": id_,
-        "number": ticket.number,
-        "short_description": ticket.title,
-        "u_project_key": ticket.project or "",
-        "priority": str(ticket.priority),
-        "impact": str(ticket.impact),
-        "urgency": str(ticket.urgency),
-        "state": _TICKET_STATES[table][ticket.state],
-        "active": _flag(on=active),
-        "opened_at": stamp(ticket.opened_at),
-        "due_date": stamp(ticket.due_at),
-        "sla_due": stamp(ticket.due_at),
-        "made_sla": _flag(on=not ticket.breached),
-        "escalation": str(ticket.escalation),
-        "assignment_group": sys_id("group", ticket.assignment_group),
-        "assigned_to": _person(ticket.assignee) if ticket.assignee else "",
-        "opened_by": _person(ticket.caller),
-        "closed_at": stamp(ticket.closed_at),
-        "cmdb_ci": _service(ticket.service),
-        "business_service": _service(ticket.service),
-        "sys_created_on": stamp(ticket.opened_at),
-        "sys_updated_on": stamp(ticket.updated_at),
-    }
-    if table in ("incident", "problem"):
-        row["resolved_at"] = stamp(ticket.resolved_at)
-    else:
-        row["closed_at"] = stamp(ticket.closed_at or ticket.resolved_at)
-    if table == "incident":
-        row |= {"caller_id": _person(ticket.caller), "hold_reason": "1" if ticket.state == "on_hold" else ""}
-    tables.load(table, row)
-    if ticket.due_at is not None:
-        tables.load(
-            "task_sla",
-            {
-                "sys_id": sys_id("sla", ticket.number),
-                "task": id_,
-                "stage": "in_progress" if active else "completed",
-                "has_breached": _flag(on=ticket.breached),
-                "active": _flag(on=active),
-                "start_time": stamp(ticket.opened_at),
-                "planned_end_time": stamp(ticket.due_at),
-                "end_time": stamp(ticket.resolved_at or ticket.closed_at),
-                "sys_created_on": stamp(ticket.opened_at),
-                "sys_updated_on": stamp(ticket.updated_at),
-            },
-        )
 
 
 def _clock(city: City) -> Callable[[date | None, int], str]:
@@ -369,14 +274,6 @@ def _clock(city: City) -> Callable[[date | None, int], str]:
         return stamp(datetime.combine(day, time(hour), zone)) if day else ""
 
     return at
-
-
-def _person(person: Person) -> str:
-    return sys_id("person", person.id)
-
-
-def _service(name: str) -> str:
-    return sys_id("service", name)
 
 
 def _day(day: date | None) -> str:
@@ -390,7 +287,3 @@ def _percent(share: Decimal | None) -> str:
 def _duration(hours: Decimal | None) -> str:
     """A duration as ServiceNow shows it: a date-time counted from 1970-01-01 00:00:00."""
     return "" if hours is None else stamp(datetime.fromtimestamp(int(hours * 3600), UTC))
-
-
-def _flag(*, on: bool) -> str:
-    return "true" if on else "false"

@@ -19,6 +19,10 @@ def _to(table: str, names: str) -> tuple[Column, ...]:
     return tuple(Column(name, type="reference", reference=table, max_length=32) for name in names.split())
 
 
+def _money(names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, type="currency") for name in names.split())
+
+
 def _choice(name: str, *pairs: str, type_: str = "integer") -> Column:
     """A choice column; each pair is written `value=Label`."""
     return Column(
@@ -102,6 +106,7 @@ _PM_PROJECT = Table(
         *_to("sys_user", "project_manager sponsor"),
         *_to("cmn_department", "department"),
         *_to("pm_program", "primary_program"),
+        *_to("pm_portfolio", "primary_portfolio"),
         *_texts("u_budget_codes u_tier"),
         Column("u_portico_key", "Portfolio key", max_length=40),
         Column("u_gate_status", "Gate status", max_length=40),
@@ -134,7 +139,30 @@ CITY_TABLES = (
     _TASK,
     _PLANNED_TASK,
     _PM_PROJECT,
-    Table("pm_program", "Program", (), parent="planned_task", display="short_description"),
+    Table(
+        "pm_portfolio",
+        "Portfolio",
+        (
+            *_texts("number name category"),
+            *_to("sys_user", "portfolio_manager"),
+            *_flags("active"),
+            _choice(
+                "state",
+                "define=Define",
+                "analyse=Analyse",
+                "approve=Approve",
+                "charter=Charter",
+                type_="string",
+            ),
+        ),
+    ),
+    Table(
+        "pm_program",
+        "Program",
+        (*_to("sys_user", "program_manager"), *_to("pm_portfolio", "portfolio")),
+        parent="planned_task",
+        display="short_description",
+    ),
     Table("pm_project_task", "Project Task", (), parent="planned_task", display="short_description"),
     Table(
         "project_status",
@@ -210,11 +238,19 @@ CITY_TABLES = (
         display="number",
     ),
     Table(
+        "sc_request",
+        "Request",
+        (_choice("state", *_PLAN_STATES), *_texts("request_state stage")),
+        parent="task",
+        display="number",
+    ),
+    Table(
         "sc_req_item",
         "Requested Item",
         (
             _choice("state", *_PLAN_STATES),
             *_texts("stage"),
+            *_to("sc_request", "request"),
         ),
         parent="task",
         display="number",
@@ -254,10 +290,69 @@ CITY_TABLES = (
         )
     ),
     Table(
+        "resource_plan",
+        "Resource Plan",
+        (
+            *_texts("number state resource_type role"),
+            *_to("planned_task", "task"),
+            *_to("sys_user", "user_resource"),
+            *_to("sys_user_group", "group_resource"),
+            *(Column(name, type="glide_date") for name in ("start_date", "end_date")),
+            *(Column(name, type="decimal") for name in ("planned_hours", "actual_hours")),
+        ),
+        display="number",
+    ),
+    Table(
+        "resource_allocation",
+        "Resource Allocation",
+        (
+            *_texts("number state"),
+            *_to("resource_plan", "resource_plan"),
+            *_to("planned_task", "task"),
+            *_to("sys_user", "user"),
+            *(Column(name, type="glide_date") for name in ("start_date", "end_date")),
+            *(
+                Column(name, type="decimal")
+                for name in ("requested_hours", "allocated_hours", "actual_hours")
+            ),
+        ),
+        display="number",
+    ),
+    Table(
+        "cost_plan",
+        "Cost Plan",
+        (
+            *_texts("number name expense_type"),
+            *_to("planned_task", "task"),
+            *_to("fiscal_period", "start_fiscal_period end_fiscal_period"),
+            *_money("total_planned_cost total_actual_cost"),
+        ),
+        display="name",
+    ),
+    Table(
+        "fiscal_period",
+        "Fiscal Period",
+        (*_texts("name"), Column("fiscal_start_date_time", type="glide_date_time")),
+    ),
+    Table(
+        "fm_expense_line",
+        "Expense Line",
+        (
+            *_texts("number short_description state summary_type source_table source_id"),
+            *_to("planned_task", "task"),
+            *_to("cost_plan", "cost_plan"),
+            *(Column(name, type="glide_date") for name in ("date", "process_date")),
+            *_money("amount"),
+        ),
+        display="number",
+    ),
+    Table("contract_sla", "SLA Definition", _texts("name target type")),
+    Table(
         "task_sla",
         "Task SLA",
         (
             *_to("task", "task"),
+            *_to("contract_sla", "sla"),
             *_texts("stage"),
             *_flags("has_breached active"),
             *_times("start_time end_time planned_end_time"),

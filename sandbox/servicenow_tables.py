@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -84,6 +85,11 @@ _META = (
         ),
     ),
 )
+
+
+RATES = {"USD": Decimal(1), "EUR": Decimal("0.9")}
+"""What one dollar, in which amounts are stored, is in the currency of an account's locale."""
+_CURRENCIES = {"USD": "${:,.2f}", "EUR": "€{:,.2f}"}
 
 
 def sys_id(*parts: str) -> str:
@@ -203,13 +209,21 @@ class Tables:
         pointed = self.find(target, row.get(first, "")) if self.has(target) else None
         return self.value(target, pointed, rest) if pointed else ""
 
-    def shown(self, column: Column, value: str, zone: ZoneInfo) -> str:
-        """The display value: a choice's label, a reference's name, a date-time in the user's zone."""
+    def converted(self, column: Column, value: str, currency: str) -> str:
+        """The value as the interface gives it: an amount comes in the currency of the account's locale."""
+        if column.type != "currency" or not value:
+            return value
+        return f"{Decimal(value) * RATES[currency]:.2f}"
+
+    def shown(self, column: Column, value: str, zone: ZoneInfo, currency: str = "USD") -> str:
+        """The display value: a choice's label, a reference's name, a date-time in the user's zone, an amount."""
         if not value:
             return ""
         if column.type == "reference" and self.has(column.reference):
             pointed = self.find(column.reference, value)
             return pointed.get(self.table(column.reference).display, "") if pointed else ""
+        if column.type == "currency":
+            return _CURRENCIES[currency].format(Decimal(self.converted(column, value, currency)))
         if column.type == "glide_date_time":
             return (
                 datetime.fromisoformat(value)
@@ -251,7 +265,7 @@ class Tables:
         self._write(name, row, values, by)
         return row
 
-    def edit(self, name: str, id_: str, by: str, **values: str) -> Row:
+    def edit(self, name: str, id_: str, /, by: str, **values: str) -> Row:
         """Changes a row; `sys_mod_count` and `sys_updated_on` move if anything did.
 
         Raises KeyError for an unknown row.

@@ -3,13 +3,15 @@
 A record's body holds stored values, exactly as the interface gives them with display values off and
 references bare: dates in UTC (`2026-07-01 12:00:00`), choices as codes (`"2"`), references as sys_ids,
 everything a text. Words come by dot-walking: a mapping that reads `"assignment_group.name"` (in quotes, as
-JMESPath wants a name with a dot) makes the connector ask for that column.
+JMESPath wants a name with a dot) makes the connector ask for that column. One that reads `amount.display_value`
+gets that cell as `{value, display_value}`; one that reads `task_sla` gets the task's clock beside its record.
 """
 
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from connectors.base import (
     Census,
@@ -27,14 +29,18 @@ from connectors.base import (
 from connectors.errors import ContractBroken, ReadOnly
 from connectors.http import Http
 from connectors.servicenow.account import identity
+from connectors.servicenow.clocks import BESIDE, Clocks
 from connectors.servicenow.columns import Columns
+from connectors.servicenow.names import references, renamed
 from connectors.servicenow.query import Scope, checked_scope, joined
 from connectors.servicenow.records import Records, record_link
 from connectors.servicenow.table import Place, Reader, Row, Step, instant_of, stamp_of, text_of
 
 _ALWAYS = ("sys_id", "sys_created_on", "sys_updated_on", "sys_mod_count", "number")
 _PATH = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
-_PARTS_OF_A_CELL = (".value", ".link", ".display_value")
+_DISPLAYED = ".display_value"
+_PARTS_OF_A_CELL = (".value", ".link", _DISPLAYED)
+_AGAIN = 500
 _LOG = logging.getLogger("portico.servicenow")
 
 
@@ -55,6 +61,7 @@ class ServiceNow:
         self._overlap = timedelta(seconds=overlap_seconds)
         self._reader = Reader(http, page_size)
         self._columns = Columns(self._reader)
+        self._clocks = Clocks(self._reader)
         self._records = Records(http, self._reader, self._columns)
 
     def check(self) -> Identity:
@@ -66,22 +73,41 @@ class ServiceNow:
         return self._columns.describe(kind)
 
     def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
-        """What changed since `cursor`; not `complete` where rows are short and an id walk proves a gap."""
+        """What changed since `cursor`; not `complete` where rows are short and an id walk proves a gap.
+
+        Records whose words changed behind a reference come first, with the cursor as it was.
+        """
         scope = checked_scope(stream.scope)
         start = Place(cursor["at"], cursor.get("id")) if cursor and not stream.full else Place()
         fields = _fields(stream, scope.names)
-        given, hidden = 0, False
-        for step in self._reader.by_change(stream.kind, stream.scope, fields, start):
+        if cursor and not stream.full:
+            yield from self._renamed(stream, cursor, fields)
+        given, hidden, words = 0, False, ""
+        for step in self._reader.by_change(stream.kind, stream.scope, fields, start, _shown_too(stream)):
             _check_shown(stream, step.rows, scope)
             given += len(step.rows)
             hidden = hidden or step.hidden
+            words = words or self._settled(step)
             yield Page(
-                records=[self._record(stream, row) for row in step.rows],
-                cursor=self._cursor(step),
+                records=self._all(stream, step.rows),
+                cursor={**self._cursor(step), "words": words},
                 last=step.last,
                 complete=not (step.last and hidden) or self._count_since(stream, start) <= given,
                 replaces=stream.full,
             )
+
+    def _renamed(self, stream: Stream, cursor: Cursor, fields: Sequence[str]) -> Iterator[Page]:
+        columns, since = references(stream.fields), cursor.get("words")
+        if not columns or not since:
+            return
+        rows = renamed(self._reader, stream.kind, stream.scope, columns, since, fields, _shown_too(stream))
+        while some := list(islice(rows, _AGAIN)):
+            yield Page(records=self._all(stream, some), cursor=cursor, last=False)
+
+    def _all(self, stream: Stream, rows: Sequence[Row]) -> list[SourceRecord]:
+        if any(path.partition(".")[0] == BESIDE for path in stream.fields) and stream.kind != BESIDE:
+            rows = self._clocks.beside(rows)
+        return [self._record(stream, row) for row in rows]
 
     def census(self, stream: Stream) -> Census:
         """All visible ids, by a walk in another order than `pull` reads."""
@@ -125,13 +151,23 @@ class ServiceNow:
 
     def _cursor(self, step: Step) -> Cursor:
         """The place; one so new that updates may yet be committed behind it gives way to an older time."""
-        now = step.server_time or instant_of(step.place.at)
-        settled = stamp_of(now - self._overlap) if now else step.place.at
+        settled = self._settled(step)
         return (
             {"at": step.place.at, "id": step.place.id}
             if step.place.at <= settled
             else {"at": settled, "id": None}
         )
+
+    def _settled(self, step: Step) -> str:
+        """The time before which nothing is still being committed."""
+        now = step.server_time or instant_of(step.place.at)
+        return stamp_of(now - self._overlap) if now else step.place.at
+
+
+def _shown_too(stream: Stream) -> tuple[str, ...]:
+    """The columns of which the mapping reads the display value too: amounts, whose currency only it tells."""
+    ends = [path for path in stream.fields if path.endswith(_DISPLAYED)]
+    return tuple(path.removesuffix(_DISPLAYED) for path in ends)
 
 
 def _fields(stream: Stream, scoped: Sequence[str]) -> tuple[str, ...]:
@@ -140,6 +176,8 @@ def _fields(stream: Stream, scoped: Sequence[str]) -> tuple[str, ...]:
         return ()
     asked: list[str] = [*_ALWAYS, *stream.owned, *scoped]
     for path in stream.fields:
+        if path.partition(".")[0] == BESIDE:
+            continue
         column = next((path.removesuffix(end) for end in _PARTS_OF_A_CELL if path.endswith(end)), path)
         first = column.partition(".")[0]
         asked += [first, column] if _PATH.fullmatch(column) else [first]

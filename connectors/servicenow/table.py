@@ -101,17 +101,27 @@ class Reader:
         self._page_size = page_size
         self._limits: dict[str, int] = {}
 
-    def some(self, table: str, query: str, fields: Sequence[str], limit: int) -> Rows:
-        """One page. Raises `TableNotThere`, `TableClosed`, `Cancelled` or another error of its group."""
+    def some(
+        self, table: str, query: str, fields: Sequence[str], limit: int, shown: Sequence[str] = ()
+    ) -> Rows:
+        """One page; cells of the columns `shown` with their display values.
+
+        Raises `TableNotThere`, `TableClosed`, `Cancelled` or another error of its group.
+        """
         params = {"sysparm_query": query, "sysparm_limit": str(limit), **STORED_VALUES}
         params["sysparm_suppress_pagination_header"] = "true"
+        if shown:
+            params["sysparm_display_value"] = "all"
         if fields:
             params["sysparm_fields"] = ",".join(dict.fromkeys(("sys_id", *fields)))
         answer = self._asked(table, params)
         document = _document(table, answer)
         if answer.status != codes.ok:
             _refuse(table, answer.status, document)
-        return Rows(_records(table, document), _count(answer.headers), _date(answer.headers))
+        rows = _records(table, document)
+        if shown:
+            rows = [_bare(row, shown) for row in rows]
+        return Rows(rows, _count(answer.headers), _date(answer.headers))
 
     def _asked(self, table: str, params: Mapping[str, str]) -> Answer:
         """The answer, which is a page or a refusal. A page that took too long is not asked for again as it was."""
@@ -128,7 +138,9 @@ class Reader:
             return self._http.request("GET", place, params=params, ok=_ANSWERS, parse="bytes")
         return answer
 
-    def by_change(self, table: str, query: str, fields: Sequence[str], place: Place) -> Iterator[Step]:
+    def by_change(
+        self, table: str, query: str, fields: Sequence[str], place: Place, shown: Sequence[str] = ()
+    ) -> Iterator[Step]:
         """The visible rows that changed after `place`, oldest first, some of them perhaps twice.
 
         The key is (sys_updated_on, sys_id). A page that is not the last may end inside a second, so its
@@ -137,9 +149,9 @@ class Reader:
         """
         while True:
             if place.id is not None:
-                yield from self._rest_of_second(table, query, fields, place)
+                yield from self._rest_of_second(table, query, fields, place, shown)
                 place = Place(place.at)
-            page, hidden = self._page(table, joined(query, *_terms(place)), fields)
+            page, hidden = self._page(table, joined(query, *_terms(place)), fields, shown)
             _check_times(table, page.rows, place)
             if not page.rows or page.is_all:
                 place = Place(_at(page.rows[-1])) if page.rows else place
@@ -154,9 +166,11 @@ class Reader:
                 place = Place(newest, text_of(page.rows[-1]["sys_id"]))
             yield Step(closed or page.rows, place, last=False, hidden=hidden, server_time=page.server_time)
 
-    def _rest_of_second(self, table: str, query: str, fields: Sequence[str], place: Place) -> Iterator[Step]:
+    def _rest_of_second(
+        self, table: str, query: str, fields: Sequence[str], place: Place, shown: Sequence[str]
+    ) -> Iterator[Step]:
         while True:
-            page, hidden = self._page(table, joined(query, *_terms(place)), fields)
+            page, hidden = self._page(table, joined(query, *_terms(place)), fields, shown)
             _check_times(table, page.rows, place)
             _check_ids(table, page.rows, place.id or "")
             if page.rows:
@@ -165,28 +179,32 @@ class Reader:
             if not page.rows or page.is_all:
                 return
 
-    def by_id(self, table: str, query: str, fields: Sequence[str]) -> Iterator[Row]:
+    def by_id(
+        self, table: str, query: str, fields: Sequence[str], shown: Sequence[str] = ()
+    ) -> Iterator[Row]:
         """The rows of a query by sys_id: another way through the table than by time of change."""
         last = ""
         while True:
             term = f"sys_id>{last}" if last else ""
-            page, _ = self._page(table, joined(query, term, "ORDERBYsys_id"), ("sys_id", *fields))
+            page, _ = self._page(table, joined(query, term, "ORDERBYsys_id"), ("sys_id", *fields), shown)
             _check_ids(table, page.rows, last)
             yield from page.rows
             last = text_of(page.rows[-1]["sys_id"]) if page.rows else last
             if not page.rows or page.is_all:
                 return
 
-    def _page(self, table: str, query: str, fields: Sequence[str]) -> tuple[Rows, bool]:
+    def _page(
+        self, table: str, query: str, fields: Sequence[str], shown: Sequence[str] = ()
+    ) -> tuple[Rows, bool]:
         """A page, and whether it shows fewer rows than it should.
 
         An empty page although rows match means that the first ones are all hidden: a wide page gets past them.
         """
-        page = self._in_time(table, query, fields)
+        page = self._in_time(table, query, fields, shown)
         limit = self._limit(table)
         if not page.rows and page.total:
             limit = WIDEST_PAGE
-            page = self.some(table, query, fields, limit)
+            page = self.some(table, query, fields, limit, shown)
         if not page.rows and page.total is not None and page.total > limit:
             raise ContractBroken(
                 f"{page.total} records of {table} match {query!r}; the first {limit} are all hidden.",
@@ -194,11 +212,11 @@ class Reader:
             )
         return page, page.total is not None and len(page.rows) < min(page.total, limit)
 
-    def _in_time(self, table: str, query: str, fields: Sequence[str]) -> Rows:
+    def _in_time(self, table: str, query: str, fields: Sequence[str], shown: Sequence[str]) -> Rows:
         """A page as large as the instance can give in its time."""
         while True:
             try:
-                return self.some(table, query, fields, self._limit(table))
+                return self.some(table, query, fields, self._limit(table), shown)
             except Cancelled:
                 if self._limit(table) <= _SMALLEST_PAGE:
                     raise
@@ -282,6 +300,11 @@ def _records(table: str, document: Mapping[str, Any]) -> Sequence[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ContractBroken(f"The answer for {table} is no list of records.", fix=_CHECK_URL)
     return rows
+
+
+def _bare(row: Row, shown: Sequence[str]) -> Row:
+    """A row of `{value, display_value}` cells as stored values, but for the columns `shown`."""
+    return {name: cell if name in shown else text_of(cell) for name, cell in row.items()}
 
 
 def _refuse(table: str, status: int, document: Mapping[str, Any]) -> NoReturn:

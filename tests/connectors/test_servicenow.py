@@ -283,8 +283,8 @@ class TestReading:
         assert record.url.endswith(f"nav_to.do?uri=pm_project.do%3Fsys_id%3D{record.id}")
 
     def test_a_table_that_is_not_there_is_named(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
-        with pytest.raises(ContractBroken, match="pm_portfolio") as caught:
-            ids_of(connector, Stream("pm_portfolio"))
+        with pytest.raises(ContractBroken, match="im_idea_core") as caught:
+            ids_of(connector, Stream("im_idea_core"))
         assert "plugin" in caught.value.fix
         snow.tool.rights.closed.add("incident")
         with pytest.raises(CredentialsRefused, match="incident") as closed:

@@ -155,9 +155,7 @@ def forget_forecasts(office: Office) -> None:
 
 
 def is_open(ticket: Ticket) -> bool:
-    """A change whose work is done is under review in ServiceNow, and so not closed yet."""
-    over = {"closed", "cancelled"} if ticket.type == "change" else {"resolved", "closed", "cancelled"}
-    return ticket.state not in over
+    return ticket.state not in {"resolved", "closed", "cancelled"}
 
 
 def work(project: Project) -> dict[str, int | None]:

@@ -191,8 +191,12 @@ def test_servicenow_times_are_utc_and_days_are_the_citys() -> None:
 
 def test_a_breach_is_a_missed_sla() -> None:
     mapping = load("servicenow", "incident")
-    rows = [translate(mapping, {"made_sla": value}).row for value in ("true", "false", "")]
-    assert [row["breached"] for row in rows if row] == [False, True, None]
+    closed, still_open = (
+        [translate(mapping, {"active": active, "made_sla": value}).row for value in ("true", "false", "")]
+        for active in ("false", "true")
+    )
+    assert [row["breached"] for row in closed if row] == [False, True, None]
+    assert [row["breached"] for row in still_open if row] == [None, None, None]
 
 
 def test_another_entity_of_a_kind() -> None:
