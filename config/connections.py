@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, SecretStr, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -188,6 +188,12 @@ class SafetyOverride(Part):
     quiet: Quiet | None = None
 
 
+class Webhook(Part):
+    """The tool announces changes at `/webhooks/CONNECTION` of `portico serve`, signed with this secret."""
+
+    secret: Annotated[SecretStr, Field(min_length=16)]
+
+
 class _Connection(Part):
     read: tuple[Read, ...] = ()
     map: Mapping[str, Mapping[str, Rule]] = Field(
@@ -195,6 +201,9 @@ class _Connection(Part):
     )
     write: Write = Field(default_factory=Write)
     safety: SafetyOverride = Field(default_factory=SafetyOverride)
+    webhook: Webhook | None = Field(
+        default=None, description="announcements of changes, which make a read soon; reading goes on without"
+    )
 
 
 class _Http(_Connection):

@@ -15,6 +15,7 @@ from reports import formats, portal
 from reports.html import content_security_policy
 from sync.assess import today_of
 from sync.deliver import deliver
+from sync.hooks import LARGEST, Hooks
 from sync.outcome import Caps
 from sync.program import Program
 from sync.reporting import NoSnapshot, document
@@ -46,9 +47,10 @@ class Service:
         self.busy = threading.Event()
         self.turned_at: datetime = program.now()
         self.may_write = program.may_write()
+        self.hooks = Hooks(program.settings, program.now)
 
-    def sync(self, *, census: bool = False) -> None:
-        """One run; a failure is logged and the service goes on."""
+    def sync(self, *, census: bool = False, names: Sequence[str] = ()) -> None:
+        """One run over the named connections (none: all); a failure is logged and the service goes on."""
         program = self.program
         self.busy.set()
         try:
@@ -56,7 +58,7 @@ class Service:
                 program.store() as store,
                 program.run(store, "serve", stop=self.stop, say=_LOG.info, may_write=self.may_write) as run,
             ):
-                run.pull(list(program.settings.connections), census=census)
+                run.pull(list(names or program.settings.connections), census=census)
                 if not self.stop.is_set():
                     run.plan(Caps())
                     run.apply()
@@ -96,6 +98,11 @@ class Service:
                 said = self.program.redact(f"{type(error).__name__}: {error}")
                 _LOG.error("report %s is not delivered: %s", name, said)
 
+    def announced(self) -> None:
+        """Reads the connections whose tools announced a change."""
+        for due in self.hooks.due():
+            self.sync(census=due.census, names=[due.connection])
+
     def work(self) -> None:
         """One sync, then what is still owed of today's reports."""
         self.sync()
@@ -117,6 +124,7 @@ class Service:
         while not self.stop.is_set():
             self.turned_at = self.program.now()
             scheduler.run_pending()
+            self.announced()
             self.stop.wait(TICK_SECONDS)
 
 
@@ -136,7 +144,7 @@ def _problems(service: Service) -> list[str]:
 
 def create_app(service: Service) -> "Flask":
     """The HTTP surface of a service."""
-    from flask import Flask, Response, jsonify  # noqa: PLC0415  (only a service speaks HTTP)
+    from flask import Flask, Response, jsonify, request  # noqa: PLC0415  (only a service speaks HTTP)
 
     app = Flask("portico", static_folder=None)
     program = service.program
@@ -177,6 +185,12 @@ def create_app(service: Service) -> "Flask":
     def api_project(key: str) -> Response | tuple[Response, int]:
         found = project(key)
         return jsonify(found) if found else (jsonify({"error": f"no project {key}"}), 404)
+
+    @app.post("/webhooks/<name>")
+    def webhook(name: str) -> Response:
+        request.max_content_length = LARGEST
+        received = service.hooks.receive(name, dict(request.headers), request.get_data())
+        return Response(received.said + "\n", status=received.status, mimetype="text/plain")
 
     @app.get("/healthz")
     def healthz() -> Response:
