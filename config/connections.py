@@ -234,6 +234,11 @@ class ServiceNow(_Http):
     timeout: Annotated[float, Field(gt=0, le=600)] = Field(
         default=75, description="seconds to wait for an answer; the instance itself gives up after 60"
     )
+    import_table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = Field(
+        default=None,
+        description="write through this staging table and its transform map instead of the tables themselves",
+    )
+    work_notes: Flag = Field(default=False, description="each write leaves a work note on its record")
     auth: Annotated[Basic | Bearer | ApiKey | ClientCredentials | JwtBearer, Field(discriminator="type")]
 
 

@@ -24,6 +24,7 @@ from flask import Flask, Response, request
 
 from sandbox.city import City
 from sandbox.servicenow_city import tables_of
+from sandbox.servicenow_import import TransformMap, transform
 from sandbox.servicenow_login import Login
 from sandbox.servicenow_query import Query, parse
 from sandbox.servicenow_tables import Clock, Column, Rights, Row, Tables, stored
@@ -47,6 +48,8 @@ class Instance:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
     currency: str = "USD"
     """Of the account's locale: amounts are converted to it on the way out, and stored as they come in."""
+    maps: dict[str, TransformMap] = field(default_factory=dict)
+    """The transform map of each staging table."""
     login: Login = field(default_factory=Login)
     rights: Rights = field(default_factory=Rights)
     quota: int | None = None
@@ -142,6 +145,18 @@ def create_table_app(instance: Instance) -> Flask:
             return _error(404, *_NO_RECORD)
         instance.tables.delete(table, id_)
         return Response(status=204)
+
+    @app.post("/api/now/import/<staging>")
+    def take(staging: str) -> Response:
+        made = instance.maps.get(staging)
+        if made is None:
+            return _error(400, f"Invalid staging table : {staging}", None)
+        body = request.get_json(silent=True)
+        try:
+            result = transform(instance.tables, made, body if isinstance(body, dict) else {}, instance.user)
+        except ValueError as error:
+            return _error(400, str(error), None)
+        return _json({"import_set": "ISET0010001", "staging_table": staging, "result": result}, 201)
 
     @app.get("/api/now/stats/<table>")
     def stats(table: str) -> Response:

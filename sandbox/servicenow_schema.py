@@ -46,7 +46,8 @@ _TASK = Table(
     "task",
     "Task",
     (
-        *_texts("number short_description description correlation_id u_project_key"),
+        *_texts("number short_description description correlation_id u_project_key close_notes"),
+        *(Column(name, type="journal_input", max_length=4000) for name in ("comments", "work_notes")),
         _choice(
             "state",
             "1=Open",
@@ -193,7 +194,7 @@ CITY_TABLES = (
             ),
             *_times("resolved_at"),
             *_to("sys_user", "caller_id"),
-            *_texts("category close_code close_notes"),
+            *_texts("category close_code"),
         ),
         parent="task",
         display="number",

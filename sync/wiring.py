@@ -186,7 +186,13 @@ def connector(settings: Settings, name: str) -> Connector:
     if isinstance(connection, tools.ServiceNow):
         from connectors.servicenow import ServiceNow  # noqa: PLC0415  (as above)
 
-        return ServiceNow(name, http, read_only=refuse)
+        return ServiceNow(
+            name,
+            http,
+            read_only=refuse,
+            import_table=connection.import_table,
+            work_notes=connection.work_notes,
+        )
     if isinstance(connection, tools.Planner):
         from connectors.planner import Planner  # noqa: PLC0415  (as above)
 

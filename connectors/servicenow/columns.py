@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.base import FieldInfo, Plain
 from connectors.errors import ContractBroken
+from connectors.servicenow.limits import HINT, never_written
 from connectors.servicenow.query import any_of, joined
 from connectors.servicenow.table import Reader, Row, TableClosed, TableNotThere, text_of
 
@@ -209,6 +210,8 @@ def _info(table: str, column: Column, row: Row | None) -> FieldInfo:
     hint = ""
     if column.name.startswith("sys_"):
         hint = "The platform keeps this column itself."
+    elif never_written([column.name]):
+        hint = HINT
     elif column.read_only:
         hint = f"Clear Read only on the dictionary entry {table}.{column.name}."
     elif row is not None and column.name not in row:

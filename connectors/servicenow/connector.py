@@ -49,11 +49,20 @@ class ServiceNow:
 
     A read goes by (sys_updated_on, sys_id). `overlap_seconds` is how far before the server's clock the next
     read begins at the latest: updates commit after the time that they carry, and times have whole seconds
-    only.
+    only. With `import_table` values go to that staging table and its transform map instead of the record; with
+    `work_notes` each write leaves a note for the record's team.
     """
 
     def __init__(
-        self, name: str, http: Http, *, read_only: bool, page_size: int = 500, overlap_seconds: float = 300.0
+        self,
+        name: str,
+        http: Http,
+        *,
+        read_only: bool,
+        page_size: int = 500,
+        overlap_seconds: float = 300.0,
+        import_table: str | None = None,
+        work_notes: bool = False,
     ) -> None:
         self.name = name
         self._http = http
@@ -62,7 +71,7 @@ class ServiceNow:
         self._reader = Reader(http, page_size)
         self._columns = Columns(self._reader)
         self._clocks = Clocks(self._reader)
-        self._records = Records(http, self._reader, self._columns)
+        self._records = Records(http, self._reader, self._columns, import_table, notes=work_notes)
 
     def check(self) -> Identity:
         """Account, instance and roles, each as far as the account may read them."""
@@ -120,7 +129,7 @@ class ServiceNow:
         return self._records.look(targets)
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
-        """One PATCH per record that does not show its values yet, guarded by `sys_mod_count`."""
+        """One PATCH (or import row) per record that does not show its values yet, guarded by `sys_mod_count`."""
         if self._read_only:
             raise ReadOnly(
                 f"{self.name} is read-only.", fix="Set safety.write: true to let Portico write there."

@@ -1,4 +1,4 @@
-"""Single records: what they show now, and the one PATCH that changes their fields.
+"""Single records: what they show now, and the one PATCH (or import row) that changes their fields.
 
 The Table API answers 200 to a write whose fields it passed over (no right, read-only, a choice that it does
 not know). So the returned record is compared with what was sent. There is no If-Match: `sys_mod_count`, read
@@ -17,6 +17,8 @@ from connectors.base import Outcome, Patch, Plain, Shown, Target
 from connectors.errors import Conflict, ContractBroken, Invalid, NotFound, OutcomeUnknown, SkipRecord
 from connectors.http import Http
 from connectors.servicenow.columns import Columns
+from connectors.servicenow.imports import send_row
+from connectors.servicenow.limits import HINT, never_written
 from connectors.servicenow.query import any_of, is_plain, joined
 from connectors.servicenow.table import STORED_VALUES, Reader, Row, instant_of, refusal_of, text_of
 
@@ -34,8 +36,12 @@ def record_link(base_url: str, table: str, id_: str) -> str:
 class Records:
     """Reads and writes single records of one instance."""
 
-    def __init__(self, http: Http, reader: Reader, columns: Columns) -> None:
+    def __init__(
+        self, http: Http, reader: Reader, columns: Columns, staging: str | None, *, notes: bool
+    ) -> None:
         self._http = http
+        self._staging = staging
+        self._notes = notes
         self._reader = reader
         self._columns = columns
 
@@ -80,6 +86,8 @@ class Records:
 
     def _written(self, patch: Patch) -> Outcome:
         target = Target(patch.target.kind, patch.target.id, patch.target.key, tuple(patch.values))
+        if never := never_written(patch.values):
+            raise Invalid(f"{_named(target)}: {', '.join(never)} is not Portico's to write.", fix=HINT)
         (now,) = self.look([target])
         if not now.exists or now.id is None:
             raise NotFound(
@@ -100,10 +108,10 @@ class Records:
                 f"{_named(target)} changed since it was read (update {patch.version}, now {now.version}).",
                 fix="Nothing to do: the next run plans again.",
             )
-        row = self._patched(
-            now.id, target, {name: columns[name].encode(value) for name, value in changed.items()}
-        )
-        after = self._shown(target, row)
+        body = {name: columns[name].encode(value) for name, value in changed.items()}
+        if self._notes and "work_notes" in self._columns.of(target.kind):
+            body["work_notes"] = _note(now, body)
+        after = self._sent(now.id, target, body)
         if after.version and now.version and int(after.version) > int(now.version) + 1:
             _LOG.warning(
                 "%s: others wrote too (update %s to %s).", _named(target), now.version, after.version
@@ -112,10 +120,23 @@ class Records:
             name
             for name, value in changed.items()
             if after.values.get(name) == now.values.get(name)
-            and not columns[name].shows(value, row.get(name))
+            and not columns[name].shows(value, columns[name].encode(after.values.get(name)))
         ]
         error = self._passed_over(target, refused, changed) if refused else None
         return Outcome(patch, shown=_for(patch.target, after), error=error)
+
+    def _sent(self, id_: str, target: Target, body: Mapping[str, str]) -> Shown:
+        """The record as it is after the one write."""
+        if self._staging is None:
+            return self._shown(target, self._patched(id_, target, body))
+        send_row(self._http, self._staging, id_, body)
+        (after,) = self.look([target])
+        if not after.exists:
+            raise OutcomeUnknown(
+                f"{_named(target)} is out of sight after its import.",
+                fix="Nothing to do: the next run looks again.",
+            )
+        return after
 
     def _patched(self, id_: str, target: Target, body: Mapping[str, str]) -> Row:
         answer = self._http.request(
@@ -150,6 +171,8 @@ class Records:
         )
 
     def _fix(self, table: str, name: str, value: Plain) -> str:
+        if self._staging is not None:
+            return f"Map {name} in the transform map of {self._staging}, and look at its scripts."
         known = self._columns.of(table)
         column = self._columns.column(table, name)
         if known and name not in known:
@@ -176,6 +199,14 @@ class Records:
             updated_at=instant_of(text_of(row.get("sys_updated_on"))),
             url=record_link(self._http.base_url, target.kind, id_),
         )
+
+
+def _note(now: Shown, body: Mapping[str, str]) -> str:
+    """What a work note says: the columns written, with what they showed before."""
+    told = [
+        f"{name}: {body[name] or 'empty'} (was {now.values.get(name) or 'empty'})" for name in sorted(body)
+    ]
+    return "Portico wrote " + "; ".join(told)
 
 
 def _name_of(target: Target) -> str:
