@@ -37,6 +37,7 @@ from config.parts import (
     Zone,
     base_folder,
 )
+from config.planning import CapacityTerms, PriorityTerms
 from config.presets import Obligation, PresetError, load_pack, load_rules
 
 
@@ -94,6 +95,8 @@ class Portfolio(Part):
     service: ServiceTerms = Field(default_factory=ServiceTerms)
     compliance: ComplianceTerms = Field(default_factory=ComplianceTerms)
     risks: RiskTerms = Field(default_factory=RiskTerms)
+    capacity: CapacityTerms = Field(default_factory=CapacityTerms)
+    priority: PriorityTerms = Field(default_factory=PriorityTerms)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -141,6 +141,7 @@ class Ticket:
     """The spans in which it was seen on hold; the last one is open while it is."""
     reopened: int = 0
     """How often it was seen to come back from resolved or closed."""
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +286,8 @@ class Facts:
     finish_actual: date | None = None
     finish_original: date | None = None
     """The baseline finish before a re-baseline was approved here; None where there was none."""
+    rebaselined_at: tuple[datetime, ...] = ()
+    """When re-baselines were approved here, the oldest first."""
     finish_forecast: date | None = None
     percent_complete: Decimal | None = None
     budget_codes: tuple[str, ...] = ()

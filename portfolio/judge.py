@@ -13,6 +13,7 @@ from portfolio import (
     duties,
     findings,
     gates,
+    pmo,
     register,
     tickets,
 )
@@ -105,6 +106,8 @@ def judge(
         verdicts=verdicts,
         finish=finish,
         late=late,
+        original=original_finish(facts),
+        rebaselined=pmo.rebaselined_on(facts, policy.timezone),
         done=done,
         fiscal_year=cost.fiscal_year,
         cost=cost.budget,

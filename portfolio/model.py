@@ -118,6 +118,7 @@ _DECLARED = (
             *_fields("instant", "opened_at resolved_at closed_at due_at"),
             Field("breached", "flag"),
             *_fields("text", "escalation assignment_group assignee service"),
+            Field("spent_hours", "number"),
         ),
     ),
     Entity(

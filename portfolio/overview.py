@@ -14,6 +14,7 @@ from typing import Any
 from portfolio.capacity import capacity
 from portfolio.compliance import compliance
 from portfolio.desk import tickets
+from portfolio.pmo import pmo
 from portfolio.shown import amount, days, number
 
 Project = Mapping[str, Any]
@@ -37,11 +38,16 @@ HORIZONS = (30, 60, 90)
 
 
 def judge_portfolio(
-    projects: Sequence[Project], *, today: date, allocations: Sequence[Mapping[str, Any]] = ()
+    projects: Sequence[Project],
+    *,
+    today: date,
+    allocations: Sequence[Mapping[str, Any]] = (),
+    ranks: Mapping[str, int | None] | None = None,
 ) -> dict[str, Any]:
-    """`{totals, counts, tickets, capacity, compliance, roadmap}`, JSON-ready.
+    """`{totals, counts, tickets, capacity, compliance, roadmap, pmo}`, JSON-ready.
 
-    `projects` are `Judgement.document`s (new ones and stored ones alike), `allocations` rows of that entity.
+    `projects` are `Judgement.document`s (new ones and stored ones alike), `allocations` rows of that entity, `ranks` the
+    rank of each project where they are ranked.
     """
     return {
         "totals": totals(projects),
@@ -49,7 +55,8 @@ def judge_portfolio(
         "tickets": tickets(projects, today),
         "capacity": capacity(allocations),
         "compliance": compliance(projects),
-        "roadmap": roadmap(projects),
+        "roadmap": roadmap(projects, ranks),
+        "pmo": pmo(projects, today),
     }
 
 
@@ -159,16 +166,24 @@ def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(words).items()))
 
 
-def _by_priority(project: Project) -> tuple[str, bool, str, str, str]:
-    priority = project["priority"]
-    start = project["schedule"]["start_planned"] or "~"
-    return (project["department"] or "~", priority is None, priority or "", start, project["key"])
+def roadmap(
+    projects: Sequence[Project], ranks: Mapping[str, int | None] | None = None
+) -> list[dict[str, Any]]:
+    """A row per project by department and priority, with the projects that it waits for.
 
+    The priority is the rank in `ranks`; for projects without one the tool's own word, after those that have one.
+    """
+    finishes, places = {each["key"]: _finish(each) for each in projects}, ranks or {}
 
-def roadmap(projects: Sequence[Project]) -> list[dict[str, Any]]:
-    """A row per project by department and priority, with the projects that it waits for."""
-    finishes = {each["key"]: _finish(each) for each in projects}
-    return [_road(each, finishes) for each in sorted(projects, key=_by_priority)]
+    def order(project: Project) -> tuple[str, bool, int, bool, str, str, str]:
+        rank, priority = places.get(project["key"]), project["priority"]
+        start = project["schedule"]["start_planned"] or "~"
+        own = (priority is None, priority or "", start, project["key"])
+        return (project["department"] or "~", rank is None, rank or 0, *own)
+
+    return [
+        {**_road(each, finishes), "rank": places.get(each["key"])} for each in sorted(projects, key=order)
+    ]
 
 
 def waiting(project: Project, finishes: Mapping[str, str | None]) -> list[dict[str, Any]]:

@@ -60,3 +60,8 @@ def index(value: Decimal) -> str:
 def days(count: int) -> str:
     """A number of days in a sentence: `1 day`, `30 days`."""
     return f"{count} day" if count == 1 else f"{count} days"
+
+
+def plain(value: Decimal | int) -> str:
+    """A quantity in a sentence, at most two digits after the point and none in vain: `80`, `35.1`."""
+    return f"{Decimal(value).quantize(_CENT, ROUND_HALF_UP).normalize() + 0:f}"

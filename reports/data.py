@@ -11,7 +11,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from config.planning import PriorityTerms
 from portfolio.overview import MONEY
+from portfolio.priority import ranking
 from reports import rollup
 
 Document = dict[str, Any]
@@ -45,6 +47,7 @@ EMPTY_PROJECT: dict[str, Any] = {
             "start_actual",
             "finish_actual",
             "finish_forecast",
+            "finish_original",
             "variance_days",
             "percent_complete",
         )
@@ -90,8 +93,9 @@ class SnapshotData:
     first. `exceptions`: project (a key, or None), kind, severity (high, medium, low), text, since, because.
     `tickets`, `capacity`, `compliance`, `roadmap` (and totals and counts): of `portfolio.overview`; computed
     here if missing. `quarantine`: `{"records": n, "writes": n, "by_connection": [{connection, kind,
-    count}]}`. `changes`: project key to what `portfolio.changes` says of it since `changes_since`, the day of an
-    earlier snapshot (None: there is none).
+    count}]}`. `priority`: `terms` (as `config.planning.PriorityTerms`) and the last `review`, or empty.
+    `changes`: project key to what `portfolio.changes` says of it since `changes_since`, the day of an earlier
+    snapshot (None: there is none).
     """
 
     id: str
@@ -106,6 +110,7 @@ class SnapshotData:
     exceptions: Sequence[Mapping[str, Any]] = ()
     tickets: Mapping[str, Any] = field(default_factory=dict)
     capacity: Mapping[str, Any] = field(default_factory=dict)
+    priority: Mapping[str, Any] = field(default_factory=dict)
     compliance: Mapping[str, Any] = field(default_factory=dict)
     roadmap: Sequence[Mapping[str, Any]] = ()
     quarantine: Mapping[str, Any] = field(default_factory=dict)
@@ -142,7 +147,10 @@ def build(snapshot: SnapshotData) -> Document:
         "actions": json_like(snapshot.actions),
         "quarantine": {"records": 0, "writes": 0, "by_connection": [], **json_like(snapshot.quarantine)},
     }
-    computed = rollup.judge_portfolio(projects, today=snapshot.as_of)
+    document["priority"] = _ranking(projects, snapshot.priority)
+    computed = rollup.judge_portfolio(
+        projects, today=snapshot.as_of, ranks=rollup.ranks(document["priority"])
+    )
     document["portfolio"] = {
         "totals": computed["totals"],
         "counts": computed["counts"],
@@ -151,7 +159,13 @@ def build(snapshot: SnapshotData) -> Document:
     }
     for section in ("tickets", "capacity", "compliance", "roadmap"):
         document[section] = document[section] or computed[section]
+    document["pmo"] = computed["pmo"]
     return document
+
+
+def _ranking(projects: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> dict[str, Any]:
+    terms = PriorityTerms.model_validate(kept["terms"]) if kept else PriorityTerms()
+    return ranking(projects, terms, kept.get("review"))
 
 
 def json_like(value: Any) -> Any:

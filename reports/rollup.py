@@ -34,8 +34,15 @@ __all__ = [
     "judge_portfolio",
     "open_tickets",
     "outages",
+    "ranks",
     "trend",
 ]
+
+
+def ranks(priority: Mapping[str, Any]) -> dict[str, int | None]:
+    """The rank of each project of the section `priority`."""
+    return {each["project"]: each["rank"] for each in priority["rows"]}
+
 
 NO_DEPARTMENT = "No department"
 

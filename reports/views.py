@@ -59,18 +59,20 @@ def for_audience(document: Document, audience: str) -> Document:
         raise ViewError(f"there is no audience {audience!r}; accepted: {', '.join(AUDIENCES)}")
     if audience == "internal":
         return document
-    return _recounted(
+    shown = _recounted(
         {
             **{key: document[key] for key in ("schema", "snapshot", "portfolio")},
             "view": {**document["view"], "audience": audience},
             "sources": [{**each, "error": None} for each in document["sources"]],
             "projects": [_public(each) for each in document["projects"]],
             "exceptions": [],
-            "capacity": {"rows": [], "months": []},
+            "capacity": {"rows": [], "months": [], "overloads": [], "scenarios": []},
+            "priority": {"criteria": [], "min_coverage": None, "reviewed": None, "rows": []},
             "actions": [],
             "quarantine": {"records": 0, "writes": 0, "by_connection": []},
         }
     )
+    return {**shown, "pmo": {"metrics": []}}
 
 
 _PUBLIC_TEXT = ("key", "name", "department", "state", "stage", "program")
@@ -110,6 +112,16 @@ def _narrowed(
                     row for row in document["capacity"]["rows"] if keys & set(row.get("projects") or ())
                 ],
                 "months": [],
+                "overloads": [
+                    each
+                    for each in document["capacity"].get("overloads") or ()
+                    if keys & {cause["project"] for cause in each["projects"]}
+                ],
+                "scenarios": [],
+            },
+            "priority": {
+                **document["priority"],
+                "rows": [each for each in document["priority"]["rows"] if each["project"] in keys],
             },
         }
     )
@@ -117,11 +129,13 @@ def _narrowed(
 
 def _recounted(document: Document) -> Document:
     as_of = document["snapshot"]["as_of"]
-    computed = rollup.judge_portfolio(document["projects"], today=date.fromisoformat(as_of))
+    computed = rollup.judge_portfolio(
+        document["projects"], today=date.fromisoformat(as_of), ranks=rollup.ranks(document["priority"])
+    )
     portfolio = {key: document["portfolio"].get(key) for key in ("name", "currency")}
     return {
         **document,
-        **{name: computed[name] for name in ("tickets", "compliance", "roadmap")},
+        **{name: computed[name] for name in ("tickets", "compliance", "roadmap", "pmo")},
         "portfolio": {
             **portfolio,
             "totals": computed["totals"],

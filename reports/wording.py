@@ -108,6 +108,31 @@ def index(value: Any) -> str:
     return NONE if found is None else f"{found:.2f}"
 
 
+def quantity(value: Any) -> str:
+    """A number of hours or points with at most one digit: `1,234.5`, `80`."""
+    found = number(value)
+    if found is None:
+        return NONE
+    short = found.quantize(Decimal("0.1"), ROUND_HALF_EVEN)
+    return _minus(f"{short:,.0f}" if short == short.to_integral_value() else f"{short:,.1f}")
+
+
+def unit_value(value: Any, unit: str) -> str:
+    """A metric in its unit: `85%`, `12.5 d`, `0.4 a year`."""
+    if number(value) is None:
+        return NONE
+    if unit == "share":
+        return percent(value)
+    return f"{quantity(value)} d" if unit == "days" else f"{index(value)} a year"
+
+
+def moves(row: Mapping[str, Any], *, held: bool) -> str:
+    """How a project's rank moved since the last review: `↑3`, `↓1`, `=`, `new`; a dash where no review was held."""
+    if row["moved"] is None:
+        return "new" if held and row["score_before"] is None else NONE
+    return f"{'↑' if row['moved'] > 0 else '↓'}{abs(row['moved'])}" if row["moved"] else "="
+
+
 def _minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 

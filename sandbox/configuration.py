@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import date
 from textwrap import dedent, indent
 
 from sandbox.city import City, Project
@@ -32,6 +33,20 @@ portfolio:
       - {{type: incident, priority: [1 - Critical], resolve: 4h}}
       - {{resolve: 45h, calendar: office}}
     escalation: [{{at: 0.75, to: Team lead}}, {{at: 1, to: Service manager}}, {{at: 1.5, to: Chief information officer}}]
+  capacity:                       # what a ticket takes, where no tool measures it; and what the office wants to know
+    hours_per_ticket: {{incident: 3, service_request: 2, problem: 8, change: 6}}
+    scenarios:
+      Billing slips and a records mandate:
+        slips: [{{project: OIT-021, months: 3}}]
+        mandates: [{{name: Public records act, department: Licenses & Inspections, hours: {mandate}, from: {mandate_from}}}]
+        leaves: [{{person: {leaver}, on: {leaves_on}}}]
+  priority:                       # what comes first: the board's criteria, invented like the city
+    criteria:
+      need: {{of: priority, weight: 40, values: {{high: 1, medium: 0.5, low: 0,
+             1 - Critical: 1, 2 - High: 1, 3 - Moderate: 0.5, 4 - Low: 0, 5 - Planning: 0}}}}
+      size: {{of: tier, weight: 20, values: {{large: 1, medium: 0.6, small: 0.3}}}}
+      schedule at risk: {{of: schedule, weight: 25, values: {{red: 1, amber: 0.5, approved_change: 0.3, green: 0}}}}
+      money at stake: {{of: revised_budget, weight: 15, zero: 0, full: 1000000}}
   obligations:                    # a duty that a variance opens, with its clock; invented, like the city
     - {{dimension: schedule, at_least: 0.25, duty: Change report to the steering committee, due_days: 30,
        source: Fairhaven project policy 4}}
@@ -241,7 +256,16 @@ def configuration(city: City, urls: Mapping[str, str], registers: Iterable[str])
     if registers:
         reads = [f"{{kind: {entity}, scope: {entity}.csv, full: true}}" for entity in registers]
         blocks.append(_PMO.format(reads=_lines(reads)))
-    head = _HEAD.format(city=city.name, today=city.today, count=len(city.projects), timezone=city.timezone)
+    head = _HEAD.format(
+        city=city.name,
+        today=city.today,
+        count=len(city.projects),
+        timezone=city.timezone,
+        mandate=2 * len(city.people),
+        mandate_from=f"{_months_on(city.today, 1):%Y-%m}",
+        leaver=_quoted(_leaver(city)),
+        leaves_on=_months_on(city.today, 2).replace(day=15),
+    )
     return (
         head
         + indent("\n".join(blocks), "  ")
@@ -250,6 +274,16 @@ def configuration(city: City, urls: Mapping[str, str], registers: Iterable[str])
         + (_REPORTS if "planner" in urls else "")
         + _TAIL
     )
+
+
+def _leaver(city: City) -> str:
+    """The second in the team of Park reservations, which stands in every size of the city."""
+    return next(each.team[1].name for each in city.projects if each.key == "OIT-007")
+
+
+def _months_on(day: date, months: int) -> date:
+    count = day.year * 12 + day.month - 1 + months
+    return date(count // 12, count % 12 + 1, 1)
 
 
 def _plan_reads(city: City) -> list[str]:

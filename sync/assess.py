@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from portfolio import judge
-from portfolio.capacity import capacity
 from portfolio.facts import Facts
 from portfolio.overview import DIMENSIONS, waiting_exceptions
 from portfolio.store import audit, gather, links, manual, records, runs, snapshots
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
+from sync import outlook
 from sync.crash import reach
 from sync.wiring import declared_projects
 
@@ -183,7 +183,7 @@ def assess(
         stood = {key: judged[key].facts for key in before if key in judged and key not in changed}
         moved = {key: mark for key, mark in stood.items() if mark != before[key].facts}
         snapshots.note_facts(db, last.number, moved)
-    portfolio = portfolio_of(db, settings, names, [each.body for each in judged.values()])
+    portfolio = portfolio_of(db, settings, names, [each.body for each in judged.values()], today)
     if (
         last is not None
         and not changed
@@ -215,14 +215,19 @@ def is_complete(stated: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def portfolio_of(
-    db: Connection, settings: Settings, names: links.Registry, projects: Sequence[Mapping[str, Any]]
+    db: Connection,
+    settings: Settings,
+    names: links.Registry,
+    projects: Sequence[Mapping[str, Any]],
+    today: date,
 ) -> dict[str, Any]:
-    """What a snapshot keeps beside projects and sources: name, currency, capacity, exceptions, what is in quarantine."""
+    """What a snapshot keeps beside projects and sources: name, currency, outlook, exceptions, what is in quarantine."""
     kept: dict[str, Any] = json_like(
         {
             "name": settings.portfolio.name,
             "currency": settings.portfolio.currency,
-            "capacity": capacity(gather.allocations(db)),
+            "capacity": outlook.capacity_of(db, settings, projects, today),
+            "priority": outlook.priority_of(db, settings),
             "exceptions": [*_unallocated(names), *waiting_exceptions(projects)],
             "quarantine": quarantine(db),
         }

@@ -37,6 +37,9 @@ COMMANDS = {
     "narrative": "sync.commands.manage",
     "override": "sync.commands.manage",
     "rebaseline": "sync.commands.manage",
+    "priority": "sync.commands.ahead",
+    "whatif": "sync.commands.ahead",
+    "pmo": "sync.commands.ahead",
 }
 
 
@@ -82,6 +85,8 @@ SECTIONS = {
         "history": "what changed, when, in which tool",
         "status": "how fresh each tool is, runs, alarms",
         "links": "which records belong to which project",
+        "whatif": "who and what suffers if a project slips, a mandate comes, somebody leaves",
+        "pmo": "on time, on budget, how fast the process is",
     },
     "To decide": {
         "gates": "gate status; record a decision",
@@ -89,6 +94,7 @@ SECTIONS = {
         "narrative": "tell the story of a project",
         "override": "set a colour by hand, with reason and end",
         "rebaseline": "approve a new baseline",
+        "priority": "projects by score; hold a review",
     },
     "To keep in order": {
         "quarantine": "records and writes that were refused",

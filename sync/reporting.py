@@ -59,6 +59,7 @@ def document(db: Connection, settings: Settings, *, until: datetime | None = Non
                 *kept["exceptions"],
             ],
             capacity=kept["capacity"],
+            priority=kept.get("priority", {}),
             quarantine=held,
             actions=actions_of(db, judged, until=until),
             changes=changes_of(db, earlier, judged, kept["currency"]),

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select
 
 from portfolio import facts
 from portfolio.service_clock import holds
-from portfolio.store.live import rows, source_of
-from portfolio.store.tables import RECORD_KEY, history
+from portfolio.store.live import rows, source_of, stands
+from portfolio.store.tables import RECORD_KEY, entity_tables, history
 
 Change = tuple[datetime, str | None, str | None]
 
@@ -53,4 +53,17 @@ def _ticket(row: Any, changes: Any) -> facts.Ticket:
         source=source_of(row),
         on_hold=on_hold,
         reopened=reopened,
+        closed_at=row.closed_at,
     )
+
+
+def opened_since(db: Connection, since: datetime) -> list[dict[str, Any]]:
+    """Every ticket opened since an instant, of a project or of none: what the demand of tickets is counted from."""
+    ticket = entity_tables["ticket"]
+    names = ("type", "assignee", "opened_at", "resolved_at", "closed_at", "spent_hours")
+    found = db.execute(
+        select(*(ticket.c[name] for name in names))
+        .where(stands(ticket), ticket.c.opened_at >= since)
+        .order_by(*(ticket.c[name] for name in RECORD_KEY))
+    )
+    return [dict(row) for row in found.mappings()]

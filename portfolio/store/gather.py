@@ -235,7 +235,7 @@ def gather(
     reports, outages, feeds, links = _reports(db), _outages(db), _feeds(db), _links(db, names)
     decisions, overrides = manual.decisions(db), manual.overrides(db)
     actions = manual.kept_actions(db)
-    baselines = manual.baselines(db)
+    baselines, rebaselined = manual.baselines(db), manual.rebaselined(db)
     gathered = []
     for key, project in names.projects.items():
         row = project.defined_by
@@ -252,6 +252,7 @@ def gather(
         gathered.append(
             facts.Facts(
                 **_project_values(project, baselines.get(key)),
+                rebaselined_at=rebaselined.get(key, ()),
                 work=counted.get(key),
                 packages=packages.get(key, ()),
                 milestones=milestones.get(key, ()),

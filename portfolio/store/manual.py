@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from portfolio import facts
-from portfolio.store.tables import action, decision, narrative, override, rebaseline
+from portfolio.store.tables import action, decision, narrative, override, rebaseline, review
 
 
 def decide(
@@ -215,3 +215,37 @@ def approve_baseline(
 def baselines(db: Connection) -> dict[str, Any]:
     """The newest approved re-baseline per project."""
     return {row.project_key: row for row in db.execute(select(rebaseline).order_by(rebaseline.c.id))}
+
+
+def rebaselined(db: Connection) -> dict[str, tuple[datetime, ...]]:
+    """When re-baselines were approved here, per project, the oldest first."""
+    found: dict[str, list[datetime]] = defaultdict(list)
+    for row in db.execute(select(rebaseline).order_by(rebaseline.c.id)):
+        found[row.project_key].append(row.at)
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def keep_review(
+    db: Connection,
+    ranking: Mapping[str, Mapping[str, Any]],
+    *,
+    held_on: date,
+    by: str,
+    note: str | None,
+    at: datetime,
+) -> None:
+    """Keeps a review of the priorities: per project its rank and score of that day."""
+    db.execute(insert(review).values(ranking=ranking, held_on=held_on, by=by, note=note, at=at))
+
+
+def last_review(db: Connection) -> dict[str, Any] | None:
+    """The newest review of the priorities: `held_on`, `by`, `note`, `ranking`; None where none was held."""
+    row = db.execute(select(review).order_by(review.c.id.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return {
+        "held_on": row.held_on.isoformat(),
+        "by": row.by,
+        "note": row.note,
+        "ranking": row.ranking,
+    }

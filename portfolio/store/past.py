@@ -39,9 +39,10 @@ from portfolio.store.tables import (
     narrative,
     override,
     rebaseline,
+    review,
 )
 
-ENTERED = (decision, override, action, narrative, rebaseline)
+ENTERED = (decision, override, action, narrative, rebaseline, review)
 """What managers add. With the entity tables and their history these are all that facts come from."""
 
 

@@ -161,7 +161,7 @@ snapshot = Table(
     Column("taken_at", Instant, nullable=False),
     Column("as_of", Date, nullable=False),
     Column("complete", Boolean, nullable=False),
-    Column("portfolio", Document, nullable=False),
+    Column("portfolio", Packed, nullable=False),
     Column("sources", Document, nullable=False),
     Column("newest_sources", Document),
 )
@@ -301,5 +301,16 @@ rebaseline = Table(
     Column("finish_baseline", Date),
     Column("by", Words, nullable=False),
     Column("why", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("held_on", Date, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("note", Words),
+    Column("ranking", Document, nullable=False),
     Column("at", Instant, nullable=False),
 )

@@ -41,6 +41,8 @@ WORK = {"small": 20, "city": 15, "large": 10}
 DESK_TICKETS = {"small": 40, "city": 400, "large": 2000}
 REPORTS = {"small": 5, "city": 4, "large": 2}
 MONTHS_AHEAD = {"small": 4, "city": 3, "large": 1}
+HOURS = {"small": (24, 40, 60, 76, 100), "city": (8, 12, 16, 24, 40), "large": (6, 10, 14, 18, 32)}
+"""Hours a month that a project plans of one of its team: so many that most people can do their work, and some cannot."""
 OIT = next(each for each in DEPARTMENTS if each.code == "OIT")
 OUT_OF_SERVICENOW = 40
 """Of the projects without a fixed story, one in this many is defined only in the configuration's list."""
@@ -194,7 +196,7 @@ class _Builder:
             deliverables=papers.deliverables(plot, named.name, plan, sponsor, self.numbers, self.as_of, rng),
             gates=plan,
             reports=reports,
-            allocations=papers.allocations(plot, dates, team, MONTHS_AHEAD[self.size], rng),
+            allocations=papers.allocations(plot, dates, team, MONTHS_AHEAD[self.size], HOURS[self.size], rng),
         )
 
     def _budget(

@@ -117,9 +117,17 @@ def status_reports(
 
 
 def allocations(
-    plot: Plot, dates: Calendar, team: tuple[Person, ...], ahead: int, rng: Random
+    plot: Plot,
+    dates: Calendar,
+    team: tuple[Person, ...],
+    ahead: int,
+    hours: tuple[int, ...],
+    rng: Random,
 ) -> tuple[Allocation, ...]:
-    """Two months back, this one and `ahead` more, within the project's time; actuals for past months."""
+    """Two months back, this one and `ahead` more, within the project's time; actuals for past months.
+
+    A person is planned for one of `hours` a month.
+    """
     if plot.state in ("completed", "cancelled", "proposed"):
         return ()
     found = []
@@ -129,7 +137,7 @@ def allocations(
         if first < dates.start.replace(day=1) or first > dates.forecast:
             continue
         for place, person in enumerate(team):
-            planned = Decimal(rng.choice((24, 40, 60, 76, 100)))
+            planned = Decimal(rng.choice(hours))
             found.append(
                 Allocation(
                     person=person,

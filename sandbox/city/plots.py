@@ -43,7 +43,7 @@ PLOTS = {
         Plot("outage", outage=True, declared="amber"),
         Plot("gate_overdue", gate_overdue=True, elapsed=(0.53, 0.60)),
         Plot("no_budget", budgeted=False),
-        Plot("completed", state="completed", elapsed=(1.05, 1.2), slip=(0.0, 0.06)),
+        Plot("completed", state="completed", elapsed=(1.05, 1.2), slip=(-0.06, 0.04)),
         Plot("proposed", state="proposed", elapsed=(-0.35, -0.15), declared=None, budgeted=False),
         Plot("on_hold", state="on_hold", slip=(0.16, 0.24), lag=0.15, declared="amber"),
         Plot("cancelled", state="cancelled", lag=0.3, declared="red"),

@@ -405,6 +405,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "review",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("held_on", sa.Date(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("ranking", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "risk",
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -463,7 +475,7 @@ def upgrade() -> None:
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("complete", sa.Boolean(), nullable=False),
-        sa.Column("portfolio", sa.Text(), nullable=False),
+        sa.Column("portfolio", sa.LargeBinary(), nullable=False),
         sa.Column("sources", sa.Text(), nullable=False),
         sa.Column("newest_sources", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -547,6 +559,7 @@ def upgrade() -> None:
         sa.Column("assignment_group", sa.Text(), nullable=True),
         sa.Column("assignee", sa.Text(), nullable=True),
         sa.Column("service", sa.Text(), nullable=True),
+        sa.Column("spent_hours", sa.BigInteger(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
         sa.Column("left_scope", sa.Boolean(), nullable=True),
