@@ -1,4 +1,4 @@
-"""A simulated ServiceNow instance: Table API and Aggregate API, with the traps that the real ones have.
+"""A simulated ServiceNow instance: Table, Aggregate, Import Set and Batch API, with the traps that the real ones have.
 
 - the limit applies before row rules: a page may be short, or empty, although more rows follow
 - an amount comes in the currency of the account's locale, whatever it was stored in
@@ -10,6 +10,7 @@
 - too many transactions at once: 429 that names no rule, or 202 without a body for a request that was dropped
 """
 
+import base64
 import json
 import threading
 from collections import deque
@@ -25,7 +26,7 @@ from flask import Flask, Response, request
 from sandbox.city import City
 from sandbox.servicenow_city import tables_of
 from sandbox.servicenow_import import TransformMap, transform
-from sandbox.servicenow_login import Login
+from sandbox.servicenow_login import KEY_HEADER, Login
 from sandbox.servicenow_query import Query, parse
 from sandbox.servicenow_tables import Clock, Column, Rights, Row, Tables, stored
 
@@ -48,6 +49,8 @@ class Instance:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
     currency: str = "USD"
     """Of the account's locale: amounts are converted to it on the way out, and stored as they come in."""
+    batch_serves: int = 100
+    """How many requests of one batch are served; the others are named as not served."""
     maps: dict[str, TransformMap] = field(default_factory=dict)
     """The transform map of each staging table."""
     login: Login = field(default_factory=Login)
@@ -157,6 +160,10 @@ def create_table_app(instance: Instance) -> Flask:
         except ValueError as error:
             return _error(400, str(error), None)
         return _json({"import_set": "ISET0010001", "staging_table": staging, "result": result}, 201)
+
+    @app.post("/api/now/v1/batch")
+    def batch() -> Response:
+        return _batch(instance, app)
 
     @app.get("/api/now/stats/<table>")
     def stats(table: str) -> Response:
@@ -300,6 +307,40 @@ def _body(instance: Instance, table: str, row: Row) -> dict[str, Any]:
         if column is not None and name.partition(".")[0] not in barred:
             body[name] = _cell(instance, column, instance.tables.value(table, row, name))
     return body
+
+
+def _batch(instance: Instance, app: Flask) -> Response:
+    """Each request by itself, as the account of the whole; those past `batch_serves` are not served."""
+    asked = request.get_json()
+    items = asked["rest_requests"]
+    served = []
+    for item in items[: instance.batch_serves]:
+        headers = {each["name"]: each["value"] for each in item.get("headers", [])}
+        for name in ("Authorization", KEY_HEADER):
+            if name in request.headers:
+                headers[name] = request.headers[name]
+        body = base64.b64decode(item.get("body", ""))
+        answer = app.test_client(use_cookies=False).open(
+            item["url"], method=item["method"], headers=headers, data=body
+        )
+        served.append(
+            {
+                "id": item["id"],
+                "status_code": answer.status_code,
+                "status_text": answer.status.partition(" ")[2],
+                "body": base64.b64encode(answer.get_data()).decode(),
+                "headers": [{"name": name, "value": value} for name, value in answer.headers.items()],
+                "execution_time": 1,
+            }
+        )
+    left = [item["id"] for item in items[instance.batch_serves :]]
+    return _json(
+        {
+            "batch_request_id": str(asked.get("batch_request_id", "")),
+            "serviced_requests": served,
+            "unserviced_requests": left,
+        }
+    )
 
 
 def _cell(instance: Instance, column: Column, value: str) -> Any:
