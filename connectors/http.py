@@ -54,6 +54,7 @@ from connectors.errors import (
     StopConnection,
     Unavailable,
 )
+from connectors.limits import Budget, budget_of, resets_at
 from connectors.pace import pace_of
 
 _LOG = logging.getLogger("portico.http")
@@ -125,9 +126,10 @@ class Http:
     `timeout` bounds one attempt, head and body; `longest_wait` is the longest Retry-After that is waited
     for. `secrets` never appear in an error text or a log line, nor do the `secrets` that `auth` declares. At most
     `side_by_side` requests to the host are under way at a time, half as many after an answer 429. Plain http is
-    accepted for loopback only. Redirects are never followed. No cookie is kept: in a session that a tool begins, our
-    requests would wait for each other. The proxies, certificates and .netrc of the environment are ignored: `proxy` and
-    `ca_file` say it all.
+    accepted for loopback only. `tenant` parts the paces of tenants that share a host. `budget` is what the tool said last
+    of its limits: near one, requests go half as fast. Redirects are never followed. No cookie is kept: in a session that
+    a tool begins, our requests would wait for each other. The proxies, certificates and .netrc of the environment are
+    ignored: `proxy` and `ca_file` say it all.
     """
 
     def __init__(
@@ -143,6 +145,7 @@ class Http:
         read_timeout: float = 30.0,
         requests_per_second: float | None = None,
         side_by_side: int = _MOST_AT_ONCE,
+        tenant: str = "",
         max_bytes: int = 64 * 1024 * 1024,
         headers: Mapping[str, str] | None = None,
         attempts: int = 4,
@@ -165,7 +168,8 @@ class Http:
         self._monotonic = monotonic
         self._now = now
         self._random = random or _fresh_random()
-        self._pace = pace_of(self._base.netloc or "", monotonic)
+        self.budget: Budget | None = None
+        self._pace = pace_of((self._base.netloc or "") + tenant, monotonic)
         if requests_per_second:
             self._pace.at_most(requests_per_second)
         self._pace.side_by_side(side_by_side)
@@ -268,6 +272,10 @@ class Http:
     def _send(self, call: _Call) -> tuple[requests.Response, bytes]:
         with self._pace.lane() as began:
             response, body = self._exchange(call)
+        told = budget_of(response.headers, self._now())
+        if told is not None:
+            self.budget = told
+            self._pace.near_limit(near=told.near_limit)
         if response.status_code == requests.codes.too_many_requests:
             self._pace.refused(began)
         else:
@@ -356,6 +364,9 @@ class Http:
         status = response.status_code
         minimum = retry_after(response.headers, self._now())
         least = minimum or 0.0
+        if minimum is None and (at := resets_at(response.headers)) is not None:
+            until = (at - self._now()).total_seconds()
+            least = until if 0.0 < until <= self._longest_wait else 0.0
         if least > self._longest_wait and call.repeatable:
             text = self._text(call, f"{said}; it asks to wait {least:g} s")
             fix = "Sync less often, or ask for a higher quota."

@@ -36,6 +36,7 @@ from connectors.jira_rights import clock, described, edit_rights
 from connectors.jira_site import Json, Site
 from connectors.jira_walk import Chunk, Reach, cloud_walk, dates_of, offset_walk, query
 from connectors.jira_writes import Writer, shown
+from connectors.limits import Budget
 
 _CENSUS_PAGE = 5000
 
@@ -133,6 +134,11 @@ class Jira:
         if self._read_only:
             raise ReadOnly(f"{self.name} is read-only.", fix="Set safety.write: true to write.")
         return self._writer.push(patches)
+
+    @property
+    def budget(self) -> Budget | None:
+        """What Jira said last of its limits."""
+        return self._site.budget
 
     def close(self) -> None:
         """Releases the session."""

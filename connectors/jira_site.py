@@ -25,6 +25,7 @@ from connectors.errors import (
 )
 from connectors.http import Answer, Http
 from connectors.jira_fields import FieldType, field_type, instant
+from connectors.limits import Budget
 
 Json = Mapping[str, Any]
 _PAGE_GUARD = 100_000
@@ -72,6 +73,11 @@ class Site:
         if self._server is None:
             self._server = self._identify()
         return self._server
+
+    @property
+    def budget(self) -> Budget | None:
+        """What Jira said last of its limits."""
+        return self._http.budget
 
     @property
     def api(self) -> str:

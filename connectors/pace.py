@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
+_NEAR_INTERVAL = 0.1
+"""Seconds between requests near a limit where nobody asked for a slower pace."""
+
 
 class Pace:
     """When the next request to a host may start, and how many may be under way. Safe to share between threads.
@@ -16,6 +19,7 @@ class Pace:
         self._lock = threading.Lock()
         self._interval = 0.0
         self._next = 0.0
+        self._near = False
         self._free = threading.Condition(self._lock)
         self._most: int | None = None
         self._width = 0
@@ -43,8 +47,13 @@ class Pace:
         """Takes the next slot and says how many seconds to wait for it."""
         with self._lock:
             start = max(now, self._next)
-            self._next = start + self._interval
+            self._next = start + (max(2 * self._interval, _NEAR_INTERVAL) if self._near else self._interval)
             return start - now
+
+    def near_limit(self, *, near: bool) -> None:
+        """What the tool said last of its limit: near it, requests go half as fast."""
+        with self._lock:
+            self._near = near
 
     def pause(self, until: float) -> None:
         """Lets nobody start before `until`: the host asked one of us to wait."""

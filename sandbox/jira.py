@@ -145,10 +145,16 @@ def _headers(site: Site) -> Mapping[str, str]:
         return {
             "X-AUSERNAME": who,
             "X-RateLimit-Limit": "100",
-            "X-RateLimit-Remaining": "99",
+            "X-RateLimit-Remaining": str(site.remaining),
+            "X-RateLimit-FillRate": "10",
+            "X-RateLimit-Interval-Seconds": "1",
             "retry-after": "0",
         }
-    limits = {"X-RateLimit-Limit": "350", "X-RateLimit-Remaining": "340", "X-RateLimit-NearLimit": "false"}
+    limits = {
+        "X-RateLimit-Limit": "100",
+        "X-RateLimit-Remaining": str(site.remaining),
+        "X-RateLimit-NearLimit": "true" if site.remaining < 20 else "false",
+    }
     return limits if site.anonymous else {**limits, "X-AAccountId": site.account}
 
 

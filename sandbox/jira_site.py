@@ -99,6 +99,8 @@ class Site:
     issued: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
     """Tokens of service accounts: their scopes, and until when each lives."""
     captcha: bool = False
+    remaining: int = 99
+    """Of a hundred requests so many are left, as every answer says."""
     zone: ZoneInfo = NEW_YORK
     server_zone: ZoneInfo = CHICAGO
     statuses: dict[str, Json] = field(default_factory=dict)

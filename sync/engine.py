@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Self
 
@@ -155,7 +156,9 @@ class Run:
             state, values = HELD_BACK, {"error": result.held, "fix": ""}
         else:
             state, values = READ, {"error": None, "fix": None}
-        stamps = {"read_at": self.errand.now} if result.ok else {}
+        stamps: dict[str, Any] = {"read_at": self.errand.now} if result.ok else {}
+        if (budget := self.errand.budget(result.name)) is not None:
+            stamps["budget"] = asdict(budget)
         runs.note_connection(
             db, result.name, result.tool, state=state, tried_at=self.errand.now, **values, **stamps
         )

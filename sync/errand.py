@@ -11,6 +11,7 @@ from sqlalchemy import Connection as Db
 
 from config.settings import Settings
 from connectors.base import Connector
+from connectors.limits import Budget, Metered
 from portfolio.store import leases, runs
 from portfolio.store.database import Store
 from portfolio.store.leases import Lease
@@ -50,6 +51,11 @@ class Errand:
             make = self.connect or (lambda each: wiring.connector(self.settings, each))
             self._connectors[name] = make(name)
         return self._connectors[name]
+
+    def budget(self, name: str) -> Budget | None:
+        """What the tool of a connection said last of its limits in this run."""
+        connector = self._connectors.get(name)
+        return connector.budget if isinstance(connector, Metered) else None
 
     def close(self) -> None:
         """Closes the connectors that were made."""

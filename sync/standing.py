@@ -22,7 +22,9 @@ def standing(db: Connection, settings: Settings, now: datetime) -> dict[str, Any
     alarms, recent = runs.alarms(db), runs.recent(db)
     braked = {each["connection"]: each["text"] for each in alarms if each["kind"] == runs.BRAKED}
     connections = [{name: each[name] for name in shown} for each in sources(db, settings, now)]
+    known = runs.connections(db)
     for each in connections:
+        each["budget"] = known[each["connection"]].budget if each["connection"] in known else None
         if each["connection"] in braked and each["state"] != "failed":
             each |= {"state": "held", "error": each["error"] or braked[each["connection"]]}
     return {

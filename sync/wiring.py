@@ -154,6 +154,7 @@ def client(settings: Settings, name: str) -> "Http":
         timeout=connection.timeout,
         requests_per_second=connection.requests_per_second,
         side_by_side=connection.max_workers,
+        tenant=urlsplit(str(connection.url)).path if connection.tool == "jira" else "",
         **patience,
     )
 

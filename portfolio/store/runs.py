@@ -33,7 +33,7 @@ def recent(db: Connection, limit: int = 10) -> list[dict[str, Any]]:
 
 
 def note_connection(db: Connection, name: str, tool: str, **values: Any) -> None:
-    """Keeps what is known of a connection: `tenant`, `address`, `state`, `error`, `fix`, `tried_at`, `read_at`."""
+    """Keeps what is known of a connection: `tenant`, `address`, `state`, `error`, `fix`, `tried_at`, `read_at`, `budget`."""
     upsert(db, connection, [{"name": name, "tool": tool, **values}], ("name",))
 
 

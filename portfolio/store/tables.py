@@ -112,6 +112,7 @@ connection = Table(
     Column("fix", Words),
     Column("tried_at", Instant),
     Column("read_at", Instant),
+    Column("budget", Document),
 )
 
 lease = Table(

@@ -231,6 +231,12 @@ def status(program: Program, *, as_json: bool) -> int:
     return FINDINGS if states - {"ok"} or found["quarantine"] else DONE
 
 
+def _granted(budget: Mapping[str, Any]) -> str:
+    left = "?" if budget["remaining"] is None else budget["remaining"]
+    near = ", near the limit: requests go half as fast" if budget["near_limit"] else ""
+    return f"{left} of {budget['limit'] or '?'} requests left at {budget['seen_at']}{near}"
+
+
 def _show_status(program: Program, found: Mapping[str, Any]) -> None:
     from reports import terminal  # noqa: PLC0415  (only for people)
 
@@ -238,6 +244,8 @@ def _show_status(program: Program, found: Mapping[str, Any]) -> None:
     for each in found["connections"]:
         if each["error"]:
             click.echo(program.redact(f"{each['connection']}: {each['error']}"))
+        if each["budget"]:
+            click.echo(f"{each['connection']}: {_granted(each['budget'])}")
     for each in found["alarms"]:
         click.echo(program.redact(f"ALARM {each['connection']} since {each['since']}: {each['text']}"))
     newest = found["runs"][0] if found["runs"] else None

@@ -13,14 +13,17 @@ from typing import Any
 
 import pytest
 import requests
+from click.testing import CliRunner
 
 from config.loading import load
 from portfolio.store import runs
 from portfolio.store.tables import entity_tables
 from sandbox.server import Server, serve
+from sync.commands.look import status
 from sync.hooks import COUNTED, PAUSE, WINDOW, Due, Hooks, deletes, sent_at, signed
 from sync.program import Program
 from sync.service import Service, create_app
+from sync.standing import standing
 from tests.conftest import missing
 from tests.connectors.jira_served import Served
 
@@ -240,6 +243,26 @@ def test_a_signed_announcement_makes_serve_pull_the_issue(cloud: Served, live: L
 def recent(program: Program) -> list[Any]:
     with program.store() as store, store.reading() as db:
         return list(runs.recent(db))
+
+
+def test_status_shows_what_is_left_of_the_tools_limit(cloud: Served, live: Live) -> None:
+    cloud.add(1)
+    cloud.site.remaining = 12
+    live.service.sync()
+    with live.program.store() as store, store.reading() as db:
+        found = {
+            each["connection"]: each["budget"]
+            for each in standing(db, live.program.settings, NOW)["connections"]
+        }
+    assert found["silent"] is None
+    assert (found["jira"]["limit"], found["jira"]["remaining"], found["jira"]["near_limit"]) == (
+        100,
+        12,
+        True,
+    )
+    shown = CliRunner().invoke(status, obj=live.program)
+    assert "jira: 12 of 100 requests left" in shown.output
+    assert "near the limit" in shown.output
 
 
 def test_a_large_announcement_is_not_read(live: Live) -> None:
