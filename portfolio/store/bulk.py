@@ -1,20 +1,21 @@
-"""Many rows at the speed of the driver: each column's values are bound by one function, a set goes out as one statement.
+"""Many rows at the speed of the driver: values are bound a column at a time, a set goes out as one statement.
 
 SQLAlchemy's Core works out the parameters of every row anew, which costs more than either database needs to store it.
-On PostgreSQL a larger set is copied into a temporary table and merged from there.
+On PostgreSQL a larger set is copied in binary, new rows straight into their table, others by way of a temporary one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, Table
+from sqlalchemy import BigInteger, Column, Connection, Dialect, Integer, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from portfolio.store.types import Instant, Words, words
+from portfolio.store.types import Document, Instant, Words, bound_document, words
 
 COPIED_FROM = 20
 """Fewer rows than this are not worth a copy."""
@@ -25,31 +26,33 @@ AT_ONCE = 50
 CHUNK = 400
 """The most values in one list of a statement."""
 
-Bind = Callable[[Any], Any] | None
+LARGEST = 2**31 - 1
+"""The largest whole number in a column of type Integer."""
+
+BindColumn = Callable[[Sequence[Any]], Sequence[Any]]
 Values = list[tuple[Any, ...]]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The parts of the statement for rows of these columns, and how each value is bound (None: as it is)."""
+    """The parts of the statement for rows of these columns, and how each column's values are bound."""
 
     table: str
     columns: str
     places: str
     conflict: str
-    binds: tuple[tuple[str, Bind], ...]
+    types: tuple[str, ...]
+    binds: tuple[tuple[str, BindColumn], ...]
 
-    def bound(self, rows: Sequence[Mapping[str, Any]]) -> Values:
-        binds = self.binds
-        return [
-            tuple(
-                [
-                    value if (value := row[name]) is None or bind is None else bind(value)
-                    for name, bind in binds
-                ]
-            )
-            for row in rows
+    def bound(self, rows: Sequence[Row], same: Row) -> Values:
+        """The rows as the driver takes them; `same` holds what all of them have in common."""
+        many = len(rows)
+        columns: list[Iterable[Any]] = [
+            repeat(bind([same[name]])[0], many) if name in same else bind([row.get(name) for row in rows])
+            for name, bind in self.binds
         ]
+        return list(zip(*columns, strict=True))
 
 
 @lru_cache(maxsize=256)
@@ -65,64 +68,124 @@ def _shape(
         columns=", ".join(map(quote, names)),
         places=", ".join([_place(dialect)] * len(names)),
         conflict=f"ON CONFLICT ({', '.join(map(quote, key))}) {action}" if key else "",
+        types=tuple(kind.compile(dialect).lower() for kind in types.values()),
         binds=tuple((name, _bind(kind, dialect)) for name, kind in types.items()),
     )
 
 
 def bind(db: Connection, column: Column[Any]) -> Callable[[Any], Any]:
     """How a value of a column is given to the driver. The results of one column compare as the values do."""
-    return _bind(column.type, db.dialect) or (lambda value: value)
+    bound = _bind(column.type, db.dialect)
+    return lambda value: bound([value])[0]
 
 
-def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Bind:
+def _bind(kind: TypeEngine[Any], dialect: Dialect) -> BindColumn:
     if isinstance(kind, Words):
-        return words
-    if isinstance(kind, Instant) and dialect.name == "sqlite":
-        return _instant_of_sqlite
-    return kind.dialect_impl(dialect).bind_processor(dialect)
+        return _words
+    if isinstance(kind, Instant):
+        return _instants_of_sqlite if dialect.name == "sqlite" else _instants
+    if isinstance(kind, Integer) and not isinstance(kind, BigInteger):
+        return _integers
+    each = (
+        bound_document if isinstance(kind, Document) else kind.dialect_impl(dialect).bind_processor(dialect)
+    )
+    if each is None:
+        return lambda values: values
+    return lambda values: [None if value is None else each(value) for value in values]
 
 
-def _instant_of_sqlite(value: datetime) -> str:
-    """As SQLAlchemy writes it, which takes five times as long."""
-    if value.tzinfo is not UTC:
-        if value.tzinfo is None:
-            raise ValueError(f"naive instant {value!r}")
-        value = value.astimezone(UTC)
-    return value.isoformat(" ", "microseconds")[:26]
+def _words(values: Sequence[str | None]) -> Sequence[str | None]:
+    """Texts that both databases hold. Most columns hold nothing else, which one look at all of it shows."""
+    every = "".join([value for value in values if value is not None])
+    try:
+        every.encode()
+    except UnicodeEncodeError:
+        sound = False
+    else:
+        sound = "\x00" not in every
+    return values if sound else [None if value is None else words(value) for value in values]
+
+
+def _integers(values: Sequence[int | None]) -> Sequence[int | None]:
+    """Numbers of 32 bits; the driver of PostgreSQL would cut a larger one without a word."""
+    largest = max((abs(value) for value in values if value is not None), default=0)
+    if largest > LARGEST:
+        raise OverflowError(f"a whole number beyond {LARGEST}")
+    return values
+
+
+def _instants(values: Sequence[datetime | None]) -> Sequence[datetime | None]:
+    return [value if value is None or value.tzinfo is UTC else _utc(value) for value in values]
+
+
+def _instants_of_sqlite(values: Sequence[datetime | None]) -> Sequence[str | None]:
+    """As SQLAlchemy writes them, which takes five times as long."""
+    return [
+        None if value is None else value.isoformat(" ", "microseconds")[:26] for value in _instants(values)
+    ]
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"naive instant {value!r}")
+    return value.astimezone(UTC)
 
 
 def _place(dialect: Dialect) -> str:
     return "?" if dialect.paramstyle == "qmark" else "%s"
 
 
-def insert(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows. All carry the same columns."""
+def insert(
+    db: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    *,
+    columns: Sequence[str] = (),
+    same: Row | None = None,
+) -> None:
+    """Inserts rows that are new for certain.
+
+    `columns` (those of the first row unless given) are taken from each row, null where it has none; `same` are the
+    values that all rows have in common.
+    """
+    same = same or {}
     if rows:
-        _send(db, _shape(db.dialect, table, tuple(rows[0]), (), ()), rows)
+        shape = _shape(db.dialect, table, (*(columns or rows[0]), *same), (), ())
+        _send(db, shape, shape.bound(rows, same))
 
 
 def upsert(
     db: Connection,
     table: Table,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
     key: Sequence[str],
     *,
+    columns: Sequence[str] = (),
+    same: Row | None = None,
     once: Sequence[str] = (),
 ) -> None:
-    """Inserts rows, or replaces the columns of those whose `key` exists, but for `once`. All carry the same columns."""
+    """Inserts rows as `insert` does, or replaces the columns of those whose `key` exists, but for `once`."""
+    same = same or {}
     if rows:
-        _send(db, _shape(db.dialect, table, tuple(rows[0]), tuple(key), tuple(once)), rows)
+        shape = _shape(db.dialect, table, (*(columns or rows[0]), *same), tuple(key), tuple(once))
+        _send(db, shape, shape.bound(rows, same))
 
 
-def _send(db: Connection, shape: _Shape, rows: Sequence[Mapping[str, Any]]) -> None:
+def _send(db: Connection, shape: _Shape, values: Values) -> None:
     into = f"INSERT INTO {shape.table} ({shape.columns})"
-    if db.dialect.name == "postgresql" and len(rows) >= COPIED_FROM:
+    if db.dialect.name == "postgresql" and len(values) >= COPIED_FROM:
+        if not shape.conflict:
+            _copy(db, shape, shape.table, values)
+            return
         staged = f'"copied_{shape.table.strip(chr(34))}"'
-        _copy(db, shape, staged, shape.bound(rows))
+        db.exec_driver_sql(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS"
+            f" AS TABLE {shape.table} WITH NO DATA"
+        )
+        _copy(db, shape, staged, values)
         db.exec_driver_sql(f"{into} SELECT {shape.columns} FROM {staged} {shape.conflict}")  # noqa: S608  as below
         db.exec_driver_sql(f"TRUNCATE {staged}")
         return
-    values = shape.bound(rows)
     if db.dialect.name == "sqlite":
         several = ", ".join([f"({shape.places})"] * AT_ONCE)
         while len(values) >= AT_ONCE:
@@ -132,15 +195,17 @@ def _send(db: Connection, shape: _Shape, rows: Sequence[Mapping[str, Any]]) -> N
         db.exec_driver_sql(f"{into} VALUES ({shape.places}) {shape.conflict}", values)
 
 
-def _copy(db: Connection, shape: _Shape, staged: str, values: Values) -> None:
-    db.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS"
-        f" AS TABLE {shape.table} WITH NO DATA"
-    )
+def _copy(db: Connection, shape: _Shape, table: str, values: Values) -> None:
     cursor: Any = db.connection.cursor()
-    with cursor, cursor.copy(f"COPY {staged} ({shape.columns}) FROM STDIN") as copy:
-        for each in values:
-            copy.write_row(each)
+    driver: Any = db.dialect.loaded_dbapi
+    statement = f"COPY {table} ({shape.columns}) FROM STDIN (FORMAT BINARY)"
+    try:
+        with cursor, cursor.copy(statement) as copy:
+            copy.set_types(shape.types)
+            for each in values:
+                copy.write_row(each)
+    except driver.Error as error:
+        raise DBAPIError.instance(statement, None, error, driver.Error, dialect=db.dialect) from error
 
 
 def found(

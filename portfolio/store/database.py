@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +35,18 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(db: Connection) -> None:
         db.exec_driver_sql("BEGIN IMMEDIATE" if db.get_execution_options().get("writes") else "BEGIN")
+
+
+def _prepare_postgres(engine: Engine) -> None:
+    """Long texts, such as raw records, are packed by lz4 where the server has it: three times as fast as its own way."""
+    driver: Any = engine.dialect.loaded_dbapi
+
+    @event.listens_for(engine, "connect")
+    def connect(dbapi: Any, _record: object) -> None:
+        dbapi.autocommit = True
+        with suppress(driver.Error):
+            dbapi.execute("SET default_toast_compression = lz4")
+        dbapi.autocommit = False
 
 
 def migrations(engine: Engine) -> "Config":
@@ -125,6 +137,7 @@ def _engine(url: str) -> Engine:
             _prepare_sqlite(engine)
         else:
             engine = create_engine(parsed, pool_pre_ping=True)
+            _prepare_postgres(engine)
     except (ArgumentError, ImportError, ValueError) as error:
         raise StoreError(f"store {parsed.render_as_string(hide_password=True)}: {error}") from error
     return engine

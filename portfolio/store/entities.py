@@ -49,17 +49,22 @@ def write(
     """
     if not rows:
         return
+    table = entity_tables[entity]
     before = _before(db, entity, [row for row in rows if stored is None or row["external_id"] in stored])
-    columns = entity_tables[entity].c.keys()
-    fixed = {"first_seen_at": at, "last_seen_at": at, **{name: None for name in LINKED if name in columns}}
-    full: list[Row] = []
+    same = {"first_seen_at": at, "last_seen_at": at, **{name: None for name in LINKED if name in table.c}}
+    columns = [column.name for column in table.c if column.name not in same]
+    new: list[Row] = []
+    known: list[Row] = []
     past: list[Row] = []
     for row in rows:
         old = before.get((row["connection"], row["kind"], row["external_id"]))
-        if old is not None:
+        if old is None:
+            new.append(row)
+        else:
+            known.append(row)
             past += changes(entity, old, row, at, run_id)
-        full.append({**{name: row.get(name) for name in columns}, **fixed})
-    bulk.upsert(db, entity_tables[entity], full, RECORD_KEY, once=("first_seen_at", *LINKED))
+    bulk.insert(db, table, new, columns=columns, same=same)
+    bulk.upsert(db, table, known, RECORD_KEY, columns=columns, same=same, once=("first_seen_at", *LINKED))
     bulk.insert(db, history, past)
 
 

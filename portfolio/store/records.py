@@ -77,18 +77,11 @@ def batches(items: Sequence[Any], size: int = BATCH) -> Iterable[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is stored of a record: content hash, version, owned values (JSON), instant of change (the driver's), no doubt."""
-
-    hash: str
-    version: str | None
-    owned: str | None
-    updated_at: Any
-    sure: bool
+Known = Mapping[str, tuple[str, str | None, str | None, Any, bool]]
+"""What is stored of records by id: content hash, version, owned values (JSON), instant of change (the driver's), no doubt."""
 
 
-def known(db: Connection, read: Read, ids: Sequence[str]) -> dict[str, Known]:
+def known(db: Connection, read: Read, ids: Sequence[str]) -> Known:
     """What is stored of the records with these ids."""
     rows = bulk.found(
         db,
@@ -98,15 +91,11 @@ def known(db: Connection, read: Read, ids: Sequence[str]) -> dict[str, Known]:
         "external_id",
         ids,
     )
-    return {row[0]: Known(*row[1:]) for row in rows}
+    return {id_: (hashed, version, owned, at, sure) for id_, hashed, version, owned, at, sure in rows}
 
 
 def observe(
-    db: Connection,
-    read: Read,
-    records: Sequence[Observed],
-    at: datetime,
-    stored: Mapping[str, Known] | None = None,
+    db: Connection, read: Read, records: Sequence[Observed], at: datetime, stored: Known | None = None
 ) -> list[Observed]:
     """Stores records as seen `at` and returns those that are new or whose content changed.
 
@@ -116,40 +105,48 @@ def observe(
     unique = {record.id: record for record in records}
     stored = known(db, read, list(unique)) if stored is None else stored
     driver_instant = bulk.bind(db, source_record.c.source_updated_at)
-    changed, rows = [], []
+    changed, new, rows = [], [], []
     for id_, record in unique.items():
         body, owned = canonical(record.body), dump(record.owned) if record.owned else EMPTY
-        hashed = hashlib.sha256(body.encode()).hexdigest()
+        hashed = hashlib.sha256(body).hexdigest()
         before = stored.get(id_)
-        if before is None or before.hash != hashed or not before.sure:
+        if before is None:
             changed.append(record)
-        elif before.version == record.version and (before.owned or EMPTY) == owned:
+            new.append(_row(record, hashed, body, owned))
+            continue
+        known_hash, version, known_owned, known_at, sure = before
+        if known_hash != hashed or not sure:
+            changed.append(record)
+        elif version == record.version and (known_owned or EMPTY) == owned:
             updated_at = record.updated_at and driver_instant(record.updated_at)
-            if not (before.updated_at and updated_at and updated_at < before.updated_at):
+            if not (known_at and updated_at and updated_at < known_at):
                 continue
-        rows.append(_row(read, record, hashed, body, owned, at))
-    bulk.upsert(db, source_record, rows, tables.RECORD_KEY, once=("first_seen_at",))
-    return changed
-
-
-def _row(read: Read, record: Observed, hashed: str, body: str, owned: str, at: datetime) -> dict[str, Any]:
-    return {
+        rows.append(_row(record, hashed, body, owned))
+    same = {
         "connection": read.connection,
         "kind": read.kind,
-        "external_id": record.id,
         "scope": read.scope,
-        "external_key": record.key,
-        "url": record.url,
-        "hash": hashed,
-        "body": Dumped(body),
-        "version": record.version,
-        "owned": Dumped(owned),
-        "source_created_at": record.created_at,
-        "source_updated_at": record.updated_at,
         "first_seen_at": at,
         "last_seen_at": at,
         "missing": 0,
         "deleted_at": None,
+    }
+    bulk.insert(db, source_record, new, same=same)
+    bulk.upsert(db, source_record, rows, tables.RECORD_KEY, same=same, once=("first_seen_at",))
+    return changed
+
+
+def _row(record: Observed, hashed: str, body: bytes, owned: str) -> dict[str, Any]:
+    return {
+        "external_id": record.id,
+        "external_key": record.key,
+        "url": record.url,
+        "hash": hashed,
+        "body": Dumped(body, "utf-8"),
+        "version": record.version,
+        "owned": Dumped(owned),
+        "source_created_at": record.created_at,
+        "source_updated_at": record.updated_at,
     }
 
 

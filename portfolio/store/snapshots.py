@@ -28,7 +28,7 @@ class Judged:
 
 def fingerprint(*documents: object) -> str:
     """A hash that is equal for equal documents."""
-    return hashlib.sha256(canonical(documents).encode()).hexdigest()
+    return hashlib.sha256(canonical(documents)).hexdigest()
 
 
 def newest(db: Connection, *, until: datetime | None = None) -> Row[Any] | None:

@@ -116,23 +116,31 @@ def instant_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+_DUMPED = json.JSONEncoder(default=_plain, sort_keys=True, separators=(",", ":"))
+
+
 def dump(document: object) -> str:
     """A document as compact JSON, keys sorted, ASCII only, Decimals as strings: equal documents give equal text."""
-    return json.dumps(document, default=_plain, sort_keys=True, separators=(",", ":"))
+    return _DUMPED.encode(document)
 
 
-def canonical(document: object) -> str:
+def canonical(document: object) -> bytes:
     """A document or dataclass as JSON with sorted keys, to be hashed or kept raw; much faster than `dump`, but not ASCII only."""
     try:
-        return _CANONICAL.encode(document).decode()
+        return _CANONICAL.encode(document)
     except (TypeError, ValueError):
-        return dump(document)
+        return dump(document).encode()
 
 
 class Dumped(str):
     """JSON text of a document, ready to be stored as it is."""
 
     __slots__ = ()
+
+
+def bound_document(value: Any) -> str:
+    """A JSON-like value as the text that stands in its column."""
+    return value if type(value) is Dumped else dump(value)
 
 
 class Document(TypeDecorator[Any]):
@@ -143,9 +151,7 @@ class Document(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To JSON text."""
-        if value is None or isinstance(value, Dumped):
-            return value
-        return dump(value)
+        return None if value is None else bound_document(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From JSON text."""

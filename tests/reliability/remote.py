@@ -45,7 +45,7 @@ def of_memory(settings: Settings, tools: Mapping[str, MemoryTool]) -> dict[str, 
 
 
 def _digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(body).encode()).hexdigest()
+    return hashlib.sha256(canonical(body)).hexdigest()
 
 
 def _memory(settings: Settings, name: str, tool: MemoryTool) -> Remote:
