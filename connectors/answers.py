@@ -4,9 +4,11 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
+
+import msgspec
 
 from connectors.errors import Conflict, ConnectorError, ContractBroken, CredentialsRefused, Invalid, NotFound
 
@@ -26,6 +28,7 @@ _REFUSALS: Mapping[int, tuple[type[ConnectorError], str]] = {
     413: (Invalid, ""),
     422: (Invalid, ""),
 }
+_EXACT = msgspec.json.Decoder(float_hook=Decimal)
 _LOGIN = re.compile(r"type=[\"']?password|log[\s_-]?[io]n|sign[\s_-]?in|saml|single sign", re.IGNORECASE)
 _LOOKED_AT = 1 << 16
 
@@ -45,6 +48,14 @@ def strict_json(body: bytes) -> Any:
     Raises CutShort if it ends too early, ValueError if it is anything else (a BOM, NaN, another encoding).
     """
     try:
+        return _EXACT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError):
+        return _patient_json(body)
+
+
+def _patient_json(body: bytes) -> Any:
+    """The same at half the speed; it also reads halves of surrogate pairs, and tells what is wrong."""
+    try:
         return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
@@ -52,6 +63,8 @@ def strict_json(body: bytes) -> Any:
         raise
     except RecursionError:
         raise ValueError("nested too deep") from None
+    except InvalidOperation:
+        raise ValueError("a number that no computer holds") from None
 
 
 def looks_like_login(text: str) -> bool:
