@@ -42,6 +42,8 @@ def day(value: Any, zone: ZoneInfo, naive: ZoneInfo, form: str | None) -> date:
 
 
 def _utc(value: datetime) -> datetime:
+    if value.tzinfo is UTC:
+        return value
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -60,9 +62,9 @@ def _read(value: Any, form: str | None) -> date | datetime:
         if _DAY.fullmatch(text):
             return date.fromisoformat(text)
         if _INSTANT.fullmatch(text):
-            return datetime.fromisoformat(
-                text.upper().replace(",", ".").replace(" +", "+").replace(" Z", "Z")
-            )
+            if " " in text or not text.isupper():
+                text = text.upper().replace(",", ".").replace(" +", "+").replace(" Z", "Z")
+            return datetime.fromisoformat(text)
     except ValueError:
         pass
     wanted = f"like {form}" if form else "YYYY-MM-DD or ISO 8601 (other texts need format:)"

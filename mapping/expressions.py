@@ -110,13 +110,17 @@ def _path(names: tuple[str, ...]) -> Getter:
 
         return get_one
 
+    *way, last = names
+
     def get_deep(record: Any) -> Any:
         try:
-            for name in names:
+            for name in way:
                 record = record.get(name)
+                if record is None:
+                    return None
+            return record.get(last)
         except AttributeError:
             return None
-        return record
 
     return get_deep
 

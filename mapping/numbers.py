@@ -27,8 +27,10 @@ def _exact(value: Any) -> Decimal | None:
     """A number that already is one, as Decimal; None for anything else."""
     if isinstance(value, bool):
         raise BadValueError("true or false where a number belongs")
-    if isinstance(value, int | Decimal):
-        found = Decimal(value)
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, Decimal):
+        found = value
     elif isinstance(value, float):
         found = Decimal(repr(value))
     else:

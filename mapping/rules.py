@@ -37,6 +37,7 @@ _ALLOWED = {
     "document": ("document",),
 }
 
+_HOLDERS = (dict, list, tuple)
 _OF_TIME = frozenset({"date", "datetime", "fiscal_year", "month"})
 """Codecs for which `false` says nothing: the answer of an expression such as `released && releaseDate`."""
 
@@ -94,6 +95,8 @@ class Rule:
 
     def _word(self, value: Any) -> Any:
         words = self.words or {}
+        if isinstance(value, str) and value in words:
+            return words[value]
         for form in _forms(value):
             if form in words:
                 return words[form]
@@ -104,9 +107,9 @@ class Rule:
     def _choice(self, value: Any) -> str | None:
         if not value:
             return None
-        found = self.choices.get(_folded(value))
+        found = self.choices.get(value) or self.choices.get(_folded(value))
         if found is None:
-            raise BadValueError(f"not one of: {', '.join(self.choices.values())}")
+            raise BadValueError(f"not one of: {', '.join(dict.fromkeys(self.choices.values()))}")
         return found
 
 
@@ -116,7 +119,7 @@ def is_empty(value: Any) -> bool:
         return True
     if isinstance(value, str):
         return not value or value.isspace()
-    return isinstance(value, dict | list | tuple) and not value
+    return not value and isinstance(value, _HOLDERS)
 
 
 def _forms(value: Any) -> tuple[str, ...]:
@@ -182,6 +185,6 @@ def compile_rule(field: Field, rule: MapRule, column: str | None = None) -> Rule
         default=rule.default,
         codec=codec,
         form=rule.form,
-        choices=choices,
+        choices=choices | {word: word for word in field.choices},
         as_text=field.type == "text" and codec.name not in {"text", "period", "month"},
     )

@@ -25,7 +25,7 @@ _BLOCKS = frozenset({"paragraph", "heading", "listItem", "blockquote", "codeBloc
 
 def unwrapped(value: Any) -> Any:
     """The value in a wrapper that only names it: a choice `{value}`, a reference `{display_value, value}`."""
-    if not isinstance(value, Mapping):
+    if isinstance(value, str | list | int) or not isinstance(value, Mapping):
         return value
     shown = value.get("display_value")
     return shown if shown not in (None, "") else value.get("value", value)
@@ -76,8 +76,8 @@ def many(value: Any) -> tuple[str, ...]:
     """Texts in their order, each once: from a list, or from one text parted by `;` `,` `|` or new lines."""
     value = unwrapped(value)
     parts = value if isinstance(value, list | tuple) else _SEPARATORS.split(text(value))
-    found = (text(part) for part in parts if part is not None)
-    return tuple(dict.fromkeys(each for each in found if each))
+    found = [text(part) for part in parts if part is not None]
+    return tuple(dict.fromkeys([each for each in found if each]))
 
 
 def flag(value: Any) -> bool:
