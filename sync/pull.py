@@ -4,6 +4,7 @@ A page and its cursor land in one transaction. A connection that fails keeps its
 """
 
 import contextlib
+import gc
 import queue
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -27,6 +28,8 @@ from sync.tenant import Known, OtherTenant
 from sync.translation import Translator, keep, mapping_of
 
 WAITING_PAGES = 8
+COLLECTED_EVERY = 50_000
+"""So many new objects while pages are read before Python looks for cycles among them: what tools answer holds none."""
 CENSUS_EVERY = timedelta(days=1)
 FULL_EVERY = timedelta(days=7)
 """So often a census is a read of everything: it finds what no cursor and no list of ids shows, such as a backdated change."""
@@ -101,6 +104,8 @@ class Puller:
             return self.stop.is_set() or given_up.is_set()
 
         try:
+            collected_before = gc.get_threshold()
+            gc.set_threshold(COLLECTED_EVERY, *collected_before[1:])
             for tool in tools:
                 order = self._order(tool, results[tool.name])
                 if order is None:
@@ -115,13 +120,15 @@ class Puller:
                 threads.append(thread)
             reach("pull.started")
             running = len(threads)
+            arriving = reading.arriving(events)
             while running:
-                event = events.get()
+                event = next(arriving)
                 running -= isinstance(event, Ended)
                 self._take_in(event, results[event.tool.name])
         finally:
             given_up.set()
             _drain(threads, events)
+            gc.set_threshold(*collected_before)
         return results
 
     def _order(self, tool: Tool, result: Result) -> Order | None:

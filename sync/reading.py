@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeGuard
 
 from connectors.base import Connector, Page, Stream, Target
 from connectors.errors import ConnectorError, StopConnection
 from sync import tenant
 from sync.tenant import Known
 from sync.translation import Translator
+
+LARGE = range(50, 500)
+"""Pages of so many records are worth joining to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,34 @@ def read(order: Order, out: "queue.Queue[Event]", stopped: Callable[[], bool]) -
         error = StopConnection(f"unexpected {type(caught).__name__}: {caught}")
     finally:
         out.put(Ended(order.tool, error))
+
+
+def arriving(events: "queue.Queue[Event]") -> Iterator[Event]:
+    """The events in their order, for ever; large pages of one reading that wait already come as one page.
+
+    So a store that is slower than its tools commits less often. Small pages stay as they are.
+    """
+    following: Event | None = None
+    while True:
+        event, following = following or events.get(), None
+        while following is None and _is_large(event) and not event.page.last and not events.empty():
+            following = events.get()
+            joined = _joined(event, following)
+            if joined is not None:
+                event, following = joined, None
+        yield event
+
+
+def _is_large(event: Event) -> TypeGuard[Arrived]:
+    return isinstance(event, Arrived) and not event.page.rejects and len(event.page.records) in LARGE
+
+
+def _joined(event: Arrived, following: Event) -> Arrived | None:
+    """Both pages as one; None where the second is no further large page of the same reading."""
+    if not _is_large(following) or following.reading is not event.reading:
+        return None
+    records = [*event.page.records, *following.page.records]
+    return replace(following, page=replace(following.page, records=records))
 
 
 def _events(order: Order) -> Iterator[Event]:
