@@ -285,7 +285,7 @@ class Salesforce(_Http):
 
 
 class OData(_Http):
-    """An OData V4 service; `url` is its root."""
+    """An OData service, V4 or V2; `url` is its root."""
 
     tool: Literal["odata"]
     url: HttpUrl

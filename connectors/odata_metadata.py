@@ -1,4 +1,4 @@
-"""What an OData V4 service says about itself.
+"""What an OData service (V4, or V2) says about itself.
 
 Entity sets, keys, types; and how values are written in its language.
 """
@@ -12,15 +12,19 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from connectors import odata_v2
 from connectors.base import FieldInfo, Plain
 from connectors.errors import ContractBroken, Invalid
 from connectors.keys import natural_id
 
 _WHOLE = frozenset({"Edm.Byte", "Edm.SByte", "Edm.Int16", "Edm.Int32", "Edm.Int64"})
 _FRACTIONS = frozenset({"Edm.Double", "Edm.Single"})
-_ORDERED = _WHOLE | _FRACTIONS | {"Edm.String", "Edm.Decimal", "Edm.Date", "Edm.DateTimeOffset"}
+_ORDERED = (
+    _WHOLE | _FRACTIONS | {"Edm.String", "Edm.Decimal", "Edm.Date", "Edm.DateTimeOffset", "Edm.DateTime"}
+)
 _AS_TEXT = frozenset({"Edm.Decimal", "Edm.Int64"})
 """The types that IEEE754Compatible=true sends as JSON strings."""
+V2 = 2
 _READ_ONLY_TERMS = ("Org.OData.Core.V1.Computed", "Org.OData.Core.V1.Immutable")
 _SAP_UPDATABLE = "{http://www.sap.com/Protocols/SAPData}updatable"
 
@@ -36,6 +40,7 @@ class Property:
     scale: int | None = None
     max_length: int | None = None
     read_only: bool = False
+    version: int = 4
 
     @property
     def ordered(self) -> bool:
@@ -53,6 +58,8 @@ class Property:
             return "'" + text.replace("'", "''") + "'"
         if not re.fullmatch(r"[\w.:+-]+", text):
             raise ContractBroken(f"{text!r} is no {self.type}, which {self.name} is")
+        if self.version == V2:
+            return odata_v2.literal(self.type, text)
         return text if self.type.startswith("Edm.") else f"{self.type}'{text}'"
 
     def text(self, value: Any) -> str:
@@ -94,6 +101,12 @@ class Property:
 
     def wire(self, value: Plain, *, numbers_as_text: bool) -> Any:
         """The value as JSON for a request."""
+        if (
+            self.version == V2
+            and isinstance(value, str)
+            and self.type in ("Edm.DateTime", "Edm.DateTimeOffset")
+        ):
+            return odata_v2.date_of(value)
         if isinstance(value, Decimal) and numbers_as_text and self.type in _AS_TEXT:
             return format(value, "f")
         return int(value) if isinstance(value, Decimal) and self.type in _WHOLE else value
@@ -117,6 +130,7 @@ class EntitySet:
     name: str
     key: tuple[str, ...]
     properties: Mapping[str, Property]
+    version: int = 4
 
     def identity(self, entity: Mapping[str, Any]) -> str:
         """The id of an entity: its key values joined (`natural_id`)."""
@@ -151,6 +165,7 @@ def entity_sets(document: bytes) -> Mapping[str, EntitySet]:
         raise ContractBroken(
             f"$metadata is not XML ({error})", fix="check url: it must be the service root"
         ) from None
+    version = V2 if root.get("Version") in ("1.0", "2.0") else 4
     types: dict[str, ET.Element] = {}
     for schema in _all(root, "Schema"):
         for element in _all(schema, "EntityType"):
@@ -160,23 +175,24 @@ def entity_sets(document: bytes) -> Mapping[str, EntitySet]:
     for element in _all(root, "EntitySet"):
         name, kind = element.get("Name", ""), element.get("EntityType", "")
         if kind in types:
-            found[name] = _entity_set(name, kind, types)
+            found[name] = _entity_set(name, kind, types, version)
     return found
 
 
-def _entity_set(name: str, kind: str, types: Mapping[str, ET.Element]) -> EntitySet:
+def _entity_set(name: str, kind: str, types: Mapping[str, ET.Element], version: int) -> EntitySet:
     key: tuple[str, ...] = ()
     properties: dict[str, Property] = {}
     current: str | None = kind
     while current is not None and current in types:
         element = types[current]
-        properties = {each.name: each for each in map(_property, _all(element, "Property"))} | properties
+        own = [_property(each, version) for each in _all(element, "Property")]
+        properties = {each.name: each for each in own} | properties
         key = tuple(each.get("Name", "") for each in _all(element, "PropertyRef")) or key
         current = element.get("BaseType")
-    return EntitySet(name, key, properties)
+    return EntitySet(name, key, properties, version)
 
 
-def _property(element: ET.Element) -> Property:
+def _property(element: ET.Element, version: int) -> Property:
     terms = {each.get("Term") for each in _all(element, "Annotation") if each.get("Bool", "true") == "true"}
     return Property(
         name=element.get("Name", ""),
@@ -186,6 +202,7 @@ def _property(element: ET.Element) -> Property:
         scale=0 if element.get("Scale") is None else _number(element.get("Scale")),
         max_length=_number(element.get("MaxLength")),
         read_only=not terms.isdisjoint(_READ_ONLY_TERMS) or element.get(_SAP_UPDATABLE) == "false",
+        version=version,
     )
 
 

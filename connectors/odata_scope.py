@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -12,7 +12,7 @@ from connectors.errors import ContractBroken
 from connectors.odata_metadata import EntitySet, Property, instant
 
 OVERLAP = timedelta(minutes=5)
-_OURS = frozenset({"$orderby", "$top", "$skip", "$count", "$skiptoken", "$format"})
+_OURS = frozenset({"$orderby", "$top", "$skip", "$count", "$inlinecount", "$skiptoken", "$format"})
 _AS_IS = "'(),:/$"
 _NEXT_OPTION = re.compile(r"&(?=[$@\w-]+=)")
 
@@ -86,4 +86,6 @@ def changed_since(changed: Property, value: str) -> str:
     """What changed since a kept value, less the overlap where it is an instant: duplicates, no gaps."""
     if changed.type == "Edm.DateTimeOffset":
         value = (instant(value) - OVERLAP).isoformat().replace("+00:00", "Z")
+    elif changed.type == "Edm.DateTime" and "T" in value:
+        value = (datetime.fromisoformat(value) - OVERLAP).isoformat()
     return f"{changed.name} ge {changed.literal(value)}"

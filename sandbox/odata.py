@@ -6,6 +6,7 @@ Accept parameter, weak ETags, 428 without and 412 with a stale If-Match, 400 for
 """
 
 import base64
+import copy
 import json
 import re
 import threading
@@ -19,6 +20,7 @@ from urllib.parse import quote
 import simplejson
 from flask import Flask, Response, request
 
+from sandbox import odata_batch
 from sandbox.city import City
 from sandbox.odata_filter import BadFilter, compiled
 
@@ -114,7 +116,7 @@ class _Refusal(Exception):
 
 def create_app(city: City, *, user: str = USER, password: str = PASSWORD) -> Flask:
     """The service over the city's `odata` ledger. Its `Service` is `app.extensions["portico"]`."""
-    state = Service(_tables(city), _stepping(city.as_of), user, password)
+    state = Service(tables(city), stepping(city.as_of), user, password)
     app = Flask("sandbox.odata")
     app.extensions["portico"] = state
     app.before_request(lambda: _guard(state))
@@ -129,10 +131,25 @@ def create_app(city: City, *, user: str = USER, password: str = PASSWORD) -> Fla
     app.add_url_rule(
         "/<name>(<path:key>)", "patch", lambda name, key: _patch(state, name, key), methods=["PATCH"]
     )
+    odata_batch.register(app, lambda: kept_of(state), lambda kept: restore(state, kept))
     return app
 
 
-def _tables(city: City) -> dict[str, Table]:
+def kept_of(state: Service) -> tuple[dict[str, Any], int]:
+    """What `restore` needs to take a changeset back."""
+    shown = {name: copy.deepcopy((table.rows, table.versions)) for name, table in state.tables.items()}
+    return shown, len(state.write_log)
+
+
+def restore(state: Service, kept: tuple[dict[str, Any], int]) -> None:
+    """Takes back what a changeset did before it failed."""
+    for name, (rows, versions) in kept[0].items():
+        state.tables[name].rows, state.tables[name].versions = rows, versions
+    del state.write_log[kept[1] :]
+
+
+def tables(city: City) -> dict[str, Table]:
+    """The entity sets over the city's ledger: lines to read, figures to write."""
     lines = Table(_LINE, ("Line",))
     for line in city.budget_lines("odata"):
         values = {name: getattr(line, _snake(name), None) for name in _LINE}
@@ -144,7 +161,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _stepping(start: datetime) -> Callable[[], datetime]:
+def stepping(start: datetime) -> Callable[[], datetime]:
     """A clock that begins at `start` and moves a second with each look."""
     moments = iter(range(1, 10**9))
     return lambda: start + timedelta(seconds=next(moments))

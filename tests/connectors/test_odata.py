@@ -404,3 +404,42 @@ def test_a_real_server_takes_guarded_writes(real: OData) -> None:
     assert isinstance(stale.error, Conflict)
     (gone,) = real.look([Target("BudgetActuals", id="4711")])
     assert not gone.exists
+
+
+def test_a_real_servers_delta_link_gives_only_what_changed(real: OData) -> None:
+    stream = Stream("budget_line", "BudgetActuals?$filter=currency eq 'USD'", cursor_field="delta")
+    first = pages_of(real, stream)
+    assert len(set(ids(first))) == 330
+    cursor = json.loads(json.dumps(dict(first[-1].cursor)))
+    assert list(cursor) == ["delta"]
+    assert [dict(page.cursor) for page in first[:-1]] == [{}] * (len(first) - 1)
+    assert ids(pages_of(real, stream, cursor)) == []
+    target = Target("BudgetActuals", id="7", fields=("actual",))
+    (done,) = real.push([Patch(target, {"actual": Decimal("5.00")})])
+    assert done.error is None
+    changed = pages_of(real, stream, cursor)
+    assert ids(changed) == ["7"]
+    assert ids(pages_of(real, stream, changed[-1].cursor)) == []
+
+
+def test_a_delta_that_is_none_or_expired_and_what_was_removed() -> None:
+    stream = Stream("budget_line", "Lines", cursor_field="delta")
+    with responses.RequestsMock() as mock:
+        answers(mock, {"value": [{"Id": "a"}], "@odata.deltaLink": "Lines?$deltatoken=1"})
+        first = pages_of(other(), stream)
+        assert "track-changes" in mock.calls[-1].request.headers["Prefer"]
+    assert first[-1].cursor == {"delta": f"{BASE}/Lines?$deltatoken=1"}
+    rows = [{"Id": "b"}, {"Id": "a", "@removed": {"reason": "deleted"}}, {"Id": "c", "ODQ_CHANGEMODE": "D"}]
+    with responses.RequestsMock() as mock:
+        answers(mock, {"value": rows, "@odata.deltaLink": "Lines?$deltatoken=2"})
+        assert ids(pages_of(other(), stream, first[-1].cursor)) == ["b"]
+    with responses.RequestsMock() as mock:
+        answers(mock, {"value": [{"Id": "a"}]})
+        with pytest.raises(ContractBroken, match="no delta link"):
+            pages_of(other(), stream)
+    with responses.RequestsMock() as mock:
+        mock.get(f"{BASE}/$metadata", body=GUIDS, content_type="application/xml")
+        mock.get(f"{BASE}/Lines", status=410, json={})
+        mock.get(f"{BASE}/Lines", json={"value": [{"Id": "z"}], "@odata.deltaLink": "Lines?$deltatoken=3"})
+        again = pages_of(other(), stream, first[-1].cursor)
+    assert (ids(again), again[-1].cursor) == (["z"], {"delta": f"{BASE}/Lines?$deltatoken=3"})

@@ -1,11 +1,12 @@
 """The contract of every connector, kept by OData against the simulated service over real HTTP."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
 import pytest
+from flask import Flask
 
 from connectors.auth import basic
 from connectors.base import Plain, SourceRecord, Stream, Target
@@ -50,8 +51,12 @@ class ODataHarness:
     paged = True
     absent = "nobody"
 
-    def __init__(self, city: City) -> None:
-        app = create_app(city)
+    def __init__(self, city: City, make: Callable[[City], Flask] = create_app, change: str = "PATCH") -> None:
+        app = make(city)
+        self.rules = {
+            **RULES,
+            "lost_write": Rule(do="drop", methods=(change,), after_work=True, times=None),
+        }
         self.service: Service = app.extensions["portico"]
         self.service.page_size = 3
         self._faults = Faults(app)
@@ -107,7 +112,7 @@ class ODataHarness:
         self.service.repeat_pages = fault == "repeated_page"
         self.service.withhold = 2 if fault == "short_read" else 0
         if fault in RULES:
-            self._faults.use(RULES[fault])
+            self._faults.use(self.rules[fault])
 
     def heal(self) -> None:
         self.service.repeat_pages, self.service.withhold = False, 0
