@@ -16,14 +16,21 @@ from unittest import mock
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 
+from config.loading import load
+from portfolio.store.database import open_store
 from portfolio.store.tables import metadata
 from sandbox.city import Size, build
 from sandbox.servicenow import USER
 from sandbox.tools import start
 from sync.cli import main
+from sync.wiring import policy
+from tests.reliability import invariants
+from tests.reliability.remote import of_connectors
 
 SLOW, FAST = "requests_per_second: 50", "requests_per_second: 1000"
 """The pace of the sandbox's configuration, and one that does not hold a test up."""
+TOLD_BY = ("jira", "snow")
+"""Tools whose log names the records as Portico does."""
 WEB_TOOLS = ("jira", "snow", "odata", "salesforce", "planner")
 Rows = list[dict[str, Any]]
 
@@ -114,8 +121,29 @@ class Office:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        self.tools.stop()
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        try:
+            if kind is None:
+                self.check(quiet=False)
+        finally:
+            self.tools.stop()
+
+    def check(self, *, quiet: bool, outputs: Sequence[str] = ()) -> None:
+        """Asserts the invariants over the store and the tools that tell who wrote what; `quiet`: everything was read."""
+        if not self.rows("run"):
+            return
+        settings = load(self.config, self.environment)
+        with open_store(settings.store) as store:
+            invariants.check(
+                store,
+                settings,
+                policy(settings),
+                of_connectors(settings, TOLD_BY, self.tools.writes(), ask=quiet),
+                now=self.now,
+                quiet=quiet,
+                secrets=[each for each in self.environment.values() if each],
+                outputs=outputs,
+            )
 
 
 def run(*arguments: str | Path, environment: Mapping[str, str]) -> Ran:

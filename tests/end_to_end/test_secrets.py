@@ -129,6 +129,8 @@ def test_the_password_of_the_store_shows_nowhere(postgres: str, tmp_path: Path) 
         said += [talk(office, *command) for command in (["sync"], ["status"])]
         assert [each.code for each in said[-2:]] == [2, 2]
         assert all("there-is-no-such-database" in each.err for each in said[-2:])
+        office.store = f"{reachable}/canaries"
+        office.configure()
     engine = create_engine(f"{postgres}/canaries")
     with engine.connect() as db:
         dump = "\n".join(str(row) for table in metadata.sorted_tables for row in db.execute(table.select()))

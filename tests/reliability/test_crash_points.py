@@ -15,14 +15,11 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from config.loading import load
-from portfolio.store.database import open_store
 from sync import crash
-from sync.wiring import policy
+from tests.end_to_end.office import TOLD_BY as TOOLS
 from tests.end_to_end.office import Office
-from tests.reliability.invariants import check
-from tests.reliability.remote import of_connectors
 from tests.reliability.test_state_machine import POINTS as WALKED
+from tests.reliability.village import TITLE, Village, item, line, project
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = sorted(
@@ -33,7 +30,7 @@ POINTS = sorted(
     }
 )
 HITS = 10_000 if os.environ.get("PORTICO_NIGHTLY") else 1
-TOOLS = ("jira", "snow")
+IN_PROCESS_HITS = 9 if os.environ.get("PORTICO_NIGHTLY") else 3
 REPORT = "reports: {weekly: {format: html, delivery: {folder: sent}}}\n"
 MAPPED = ("      due_on: fields.customfield_10300\n", "      due_on: fields.duedate\n")
 KINDS = ("sc_req_item", "change_request", "problem", "risk", "issue", "dmn_decision")
@@ -70,8 +67,8 @@ class Town(Office):
         for row in list(tables.rows("pm_project"))[:3]:
             tables.edit("pm_project", row["sys_id"], by="manager", end_date=finish)
             tables.edit("pm_project", row["sys_id"], by="hand", u_gate_status="by hand")
-        for project in [each for each in self.city.projects if each.carrier][:2]:
-            issue = self.state("jira").find(project.carrier)
+        for carrier in [each.carrier for each in self.city.projects if each.carrier][:2]:
+            issue = self.state("jira").find(carrier)
             self.state("jira").edit(issue, {"customfield_10201": f"by hand {self.changes}"})
 
     def killed(self, point: str, *command: str) -> bool:
@@ -97,20 +94,6 @@ class Town(Office):
         )
         assert ran.returncode in {0, 1, -signal.SIGKILL}, ran.stderr
         return ran.returncode == -signal.SIGKILL
-
-    def check(self, *, quiet: bool) -> None:
-        """Asserts the invariants over both tools."""
-        settings = load(self.config, self.environment)
-        with open_store(self.store) as store:
-            check(
-                store,
-                settings,
-                policy(settings),
-                of_connectors(settings, TOOLS, self.tools.writes(), ask=quiet),
-                now=self.now,
-                quiet=quiet,
-                secrets=[each for each in self.environment.values() if each],
-            )
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -160,3 +143,18 @@ def test_a_run_killed_there_leaves_nothing_broken(town: Town, point: str) -> Non
 
 def _in(town: Town, command: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(town.folder / each) if each.endswith(".html") else each for each in command)
+
+
+@pytest.mark.parametrize("point", WALKED)
+def test_a_run_that_ends_there_keeps_records_and_cursor_together(village: Village, point: str) -> None:
+    village.run()
+    for hit in range(1, IN_PROCESS_HITS + 1):
+        village.tools["work"].put("w00", item("PRJ0", "done" if hit % 2 else "todo"), "work_item")
+        village.tools["snow"].put("p1", project(1, f"2027-0{hit}-15"), "pm_project")
+        village.tools["ledger"].put("l2", line(2, "1000.00", f"{hit}.00"), "budget_line")
+        village.mapping = TITLE if hit % 2 else ""
+        if not village.killed_run(point, hit):
+            break
+        village.check(quiet=False)
+        village.run()
+        village.check(quiet=True)

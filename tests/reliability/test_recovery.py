@@ -59,6 +59,26 @@ def test_a_value_of_a_killed_run_is_ours_when_the_wish_changes(village: Village)
     assert str(village.tools["work"].rows["standing(key=PRJ0)"].values["done"]) == "0.6667"
 
 
+def test_a_record_edited_between_the_look_and_the_write_is_left_for_the_next_run(village: Village) -> None:
+    tool = village.tools["snow"]
+    left = 5
+
+    def edit() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            tool.set("p0", {"u_rag": "by hand"})
+
+    tool.asking = edit
+    report = village.run()
+    shown = tool.rows["p0"].values["u_rag"]
+    village.run()
+
+    assert (report.conflicts, report.outcome) == (1, "findings")
+    assert shown == "by hand"
+    assert tool.rows["p0"].values["u_rag"] == "Green"
+
+
 def test_a_write_without_an_answer_that_no_look_finds_is_audited_as_unclear(village: Village) -> None:
     assert village.killed_run("apply.after_intent")
     village.run()
