@@ -13,7 +13,8 @@ VARIABLE = "PORTICO_CRASH"
 Watch = Callable[[str], None]
 
 
-def _killer(environ: Mapping[str, str]) -> Watch | None:
+def killer(environ: Mapping[str, str]) -> Watch | None:
+    """What ends this process where `PORTICO_CRASH` says; None where it says nothing."""
     named, _, nth = environ.get(VARIABLE, "").partition(":")
     if not named:
         return None
@@ -28,7 +29,7 @@ def _killer(environ: Mapping[str, str]) -> Watch | None:
     return kill
 
 
-_watch = _killer(os.environ)
+_watch = killer(os.environ)
 
 
 def reach(point: str) -> None:
@@ -38,7 +39,7 @@ def reach(point: str) -> None:
 
 
 @contextmanager
-def watching(watch: Watch) -> Iterator[None]:
+def watching(watch: Watch | None) -> Iterator[None]:
     """Calls `watch` with each point that is reached inside the block; what it raises ends the run there."""
     global _watch  # noqa: PLW0603  one seam for the whole process
     before, _watch = _watch, watch

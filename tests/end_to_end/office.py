@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 from unittest import mock
@@ -17,6 +18,7 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 
 from config.loading import load
+from config.settings import Settings
 from portfolio.store.database import open_store
 from portfolio.store.tables import metadata
 from sandbox.city import Size, build
@@ -132,7 +134,7 @@ class Office:
         """Asserts the invariants over the store and the tools that tell who wrote what; `quiet`: everything was read."""
         if not self.rows("run"):
             return
-        settings = load(self.config, self.environment)
+        settings = _loaded(self.config, self.config.read_bytes(), tuple(self.environment.items()))
         with open_store(settings.store) as store:
             invariants.check(
                 store,
@@ -144,6 +146,11 @@ class Office:
                 secrets=[each for each in self.environment.values() if each],
                 outputs=outputs,
             )
+
+
+@lru_cache(maxsize=8)
+def _loaded(config: Path, _text: bytes, environment: tuple[tuple[str, str], ...]) -> Settings:
+    return load(config, dict(environment))
 
 
 def run(*arguments: str | Path, environment: Mapping[str, str]) -> Ran:
