@@ -1,8 +1,11 @@
 """The seam for delivering reports: what is carried, and what every way of carrying it does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from connectors.base import Finding
 
 KEY_HEADER = "x-portico-delivery"
 """The header by which a mail is found again (Graph accepts custom headers that begin with `x-`)."""
@@ -28,6 +31,10 @@ class Parcel:
 
 class Courier(Protocol):
     """One way to one place."""
+
+    def prove(self) -> Sequence[Finding]:
+        """What can be told of the place without sending anything. Raises ConnectorError where it is of no use."""
+        ...
 
     def send(self, parcel: Parcel) -> str:
         """Carries the parcel once and returns what the place answered, in words.

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from connectors.base import Finding
 from connectors.courier import Parcel
-from connectors.errors import CredentialsRefused, Retry
+from connectors.errors import CredentialsRefused, NotFound, Retry
 from connectors.http import Answer, Http
 from connectors.upload import upload
 
@@ -24,8 +25,19 @@ class GraphFiles:
     def __init__(self, http: Http, *, drive: str, path: str, connect: Callable[[str], Http]) -> None:
         self._http = http
         self._path = path
-        self._item = f"/drives/{quote(drive)}/root:/{quote(path, safe='')}"
+        self._drive = f"/drives/{quote(drive)}"
+        self._item = f"{self._drive}/root:/{quote(path, safe='')}"
         self._connect = connect
+
+    def prove(self) -> list[Finding]:
+        """The library is there. See `Courier.prove`."""
+        answer = self._http.request("GET", self._drive, ok=(_OK, _FORBIDDEN, _NOT_FOUND))
+        if answer.status == _OK:
+            return [Finding("info", "sharepoint", "the library is there")]
+        raise NotFound(
+            "The library of this drive id is not there, or this account cannot see it.",
+            fix="Take the id from GET /sites/{id}/drives, and grant the application the site.",
+        )
 
     def send(self, parcel: Parcel) -> str:
         """Puts the report in the place of the earlier one, which becomes a version. See `Courier.send`.

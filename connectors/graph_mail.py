@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from connectors.base import Finding
 from connectors.courier import KEY_HEADER, Parcel
 from connectors.errors import (
     ConnectorError,
     ContractBroken,
     CredentialsRefused,
+    NotFound,
     OutcomeUnknown,
     RateLimited,
     Retry,
@@ -22,7 +24,7 @@ from connectors.upload import upload
 INLINE = 2_900_000
 """The largest attachment that goes inside the mail; Graph's limit for the whole request is 4 MB, base64 adds a third
 (user: sendMail and "attach large files", Graph documentation)."""
-_OK, _CREATED, _ACCEPTED, _FORBIDDEN, _BUSY = 200, 201, 202, 403, 429
+_OK, _CREATED, _ACCEPTED, _FORBIDDEN, _NOT_FOUND, _BUSY = 200, 201, 202, 403, 404, 429
 
 
 class GraphMail:
@@ -39,6 +41,21 @@ class GraphMail:
         self._sender = sender
         self._to = to
         self._connect = connect
+
+    def prove(self) -> list[Finding]:
+        """The mailbox is there, and whether its sent items can be read. See `Courier.prove`."""
+        answer = self._http.request(
+            "GET",
+            f"{self._mailbox}/messages",
+            params={"$top": "1", "$select": "id"},
+            ok=(_OK, _FORBIDDEN, _NOT_FOUND),
+        )
+        if answer.status == _NOT_FOUND:
+            raise NotFound(f"Microsoft 365 has no mailbox {self._sender}.", fix="Correct `from`.")
+        if answer.status == _OK:
+            return [Finding("info", "mail", f"the mailbox {self._sender} can be used")]
+        text = f"the account may not read {self._sender}: it cannot tell what arrived, and sends nothing over 2.9 MB"
+        return [Finding("warning", "mail", text, "grant Mail.ReadWrite beside Mail.Send")]
 
     def send(self, parcel: Parcel) -> str:
         """One mail to all recipients; it stands in the mailbox's sent items. See `Courier.send`."""

@@ -8,6 +8,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Literal
 
+from connectors.base import Finding
 from connectors.courier import KEY_HEADER, Parcel
 from connectors.errors import (
     ConnectorError,
@@ -49,6 +50,11 @@ class SmtpMail:
         self._ca_file = ca_file
         self._now = now
         self._timeout = timeout
+
+    def prove(self) -> list[Finding]:
+        """The server lets us in. See `Courier.prove`."""
+        self._connect().close()
+        return [Finding("info", "mail", f"{self._place} lets us in")]
 
     def send(self, parcel: Parcel) -> str:
         """One mail to all recipients. See `Courier.send`."""

@@ -24,6 +24,9 @@ class Office:
 
     now: Callable[[], datetime]
     roles_of: Callable[[str], tuple[str, ...] | None]
+    drive: str = "pmo"
+    mailboxes: tuple[str, ...] = ()
+    """Those there are; none named: every one."""
     sent: list[Json] = field(default_factory=list)
     drafts: dict[str, Json] = field(default_factory=dict)
     files: dict[str, list[bytes]] = field(default_factory=dict)
@@ -119,6 +122,13 @@ def attach(app: Flask, office: Office) -> None:
             status = 200 if path in office.files else 201
             return allowed("Files.ReadWrite.All") or _told(status, office.keep(path, request.get_data()))
 
+    @app.get("/v1.0/drives/<drive>")
+    def library(drive: str) -> Response:
+        missing = _refused(404, "itemNotFound", "The resource could not be found.")
+        return allowed("Files.ReadWrite.All") or (
+            _told(200, {"id": drive, "driveType": "documentLibrary"}) if drive == office.drive else missing
+        )
+
     @app.get("/v1.0/drives/<drive>/root:/<path:path>")
     def item(drive: str, path: str) -> Response:  # noqa: ARG001 - as above
         with office.lock:
@@ -157,6 +167,8 @@ def _send_mail(office: Office, mailbox: str, body: Json) -> Response:
 
 
 def _messages(office: Office, mailbox: str, query: Mapping[str, str]) -> Response:
+    if office.mailboxes and mailbox not in office.mailboxes:
+        return _refused(404, "ErrorInvalidUser", f"The requested user '{mailbox}' is invalid.")
     found = re.fullmatch(r"createdDateTime ge (\S+)", query.get("$filter", ""))
     since = found[1] if found else ""
     fields = query.get("$select", "").split(",")

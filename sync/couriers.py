@@ -1,17 +1,22 @@
 """Turns the places of a delivery into couriers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from config.delivery import Delivery, Mail
 from config.settings import Settings
+from connectors.base import Finding
+from connectors.errors import ConnectorError
 from sync import wiring
 
 if TYPE_CHECKING:
     from connectors.courier import Courier
     from connectors.http import Http
+
+FOLDER = "folder"
 
 
 def courier(settings: Settings, delivery: Delivery, place: str, now: datetime) -> "Courier":
@@ -22,6 +27,27 @@ def courier(settings: Settings, delivery: Delivery, place: str, now: datetime) -
         "sharepoint": partial(_sharepoint, settings, delivery.sharepoint),
     }
     return make[place]()
+
+
+def check(settings: Settings, now: datetime) -> Iterator[dict[str, Any]]:
+    """Every finding of the places that reports go to, as JSON objects; nothing is sent."""
+    for name, report in settings.reports.items():
+        for place in report.delivery.places if report.delivery else ():
+            if place != FOLDER:
+                for each in _proved(settings, name, place, now):
+                    yield {"connection": f"report {name}", **asdict(each)}
+
+
+def _proved(settings: Settings, name: str, place: str, now: datetime) -> Sequence[Finding]:
+    delivery = settings.reports[name].delivery
+    assert delivery is not None  # noqa: S101  (it has this place)
+    way = courier(settings, delivery, place, now)
+    try:
+        return way.prove()
+    except ConnectorError as error:
+        return [Finding("error", place, error.text, error.fix)]
+    finally:
+        way.close()
 
 
 def _mail(settings: Settings, mail: Any, now: datetime) -> "Courier":

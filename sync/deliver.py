@@ -23,12 +23,11 @@ from portfolio.store.deliveries import REFUSED, SENT, UNKNOWN, Delivered
 from reports import formats, letter, views
 from reports.data import Document
 from sync.assess import WHO, today_of
-from sync.couriers import courier
+from sync.couriers import FOLDER, courier
 from sync.crash import reach
 from sync.program import Program, Refused
 from sync.reporting import document
 
-FOLDER = "folder"
 FOUND = "found there by a later look"
 CONTENT_TYPES = {
     "html": "text/html",

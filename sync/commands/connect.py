@@ -14,10 +14,13 @@ from sync.program import DONE, FINDINGS, Program, json_option
 @click.pass_obj
 def check(program: Program, connection: tuple[str, ...], *, as_json: bool) -> int:
     """Validates configuration, credentials, mappings and each write target; names the exact fix."""
-    from sync.preflight import check as examine  # noqa: PLC0415  (start-up stays fast for --help)
+    from sync import couriers  # noqa: PLC0415  (start-up stays fast for --help)
+    from sync.preflight import check as examine  # noqa: PLC0415  (as above)
 
     names = known(program, connection)
     findings = [each for name in names for each in examine(program.settings, name, program.now())]
+    if not connection:
+        findings += couriers.check(program.settings, program.now())
     ok = not any(each["severity"] == "error" for each in findings)
     if as_json:
         program.print_json({"ok": ok, "findings": findings})

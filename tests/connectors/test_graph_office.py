@@ -12,7 +12,7 @@ from openapi_core.contrib.requests import RequestsOpenAPIRequest
 
 from connectors.auth import bearer
 from connectors.courier import Parcel
-from connectors.errors import CredentialsRefused, OutcomeUnknown, RateLimited, Retry
+from connectors.errors import CredentialsRefused, NotFound, OutcomeUnknown, RateLimited, Retry
 from connectors.graph_files import AT_ONCE, GraphFiles
 from connectors.graph_mail import INLINE, GraphMail
 from connectors.http import Http
@@ -61,7 +61,7 @@ def mail(site: Site) -> GraphMail:
 
 
 def files(site: Site) -> GraphFiles:
-    return GraphFiles(signed(site), drive="b!x1", path="Reports/weekly.html", connect=connect)
+    return GraphFiles(signed(site), drive="pmo", path="Reports/weekly.html", connect=connect)
 
 
 def earlier() -> datetime:
@@ -82,6 +82,19 @@ def test_a_mail_stands_in_the_sent_items_with_its_report(site: Site, office: Off
     assert base64.b64decode(sent["attachments"][0]["contentBytes"]) == PARCEL.content
     assert courier.arrived(PARCEL, since) is True
     assert courier.arrived(other(PARCEL), since) is False
+
+
+def test_check_tells_what_is_missing_without_sending(site: Site, office: Office) -> None:
+    assert [each.severity for each in (*mail(site).prove(), *files(site).prove())] == ["info", "info"]
+    office.mailboxes, office.drive = ("other@example.gov",), "another"
+    with pytest.raises(NotFound, match="no mailbox"):
+        mail(site).prove()
+    with pytest.raises(NotFound, match="library"):
+        files(site).prove()
+    site.graph.authority.admit(SECRET, ("Mail.Send",))
+    (finding,) = mail(site).prove()
+    assert (finding.severity, finding.fix) == ("warning", "grant Mail.ReadWrite beside Mail.Send")
+    assert (office.sent, office.files) == ([], {})
 
 
 def test_a_large_report_goes_in_parts_and_without_our_token(site: Site, office: Office, wire: Wire) -> None:

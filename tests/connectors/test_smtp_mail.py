@@ -91,8 +91,9 @@ def test_a_mail_without_an_answer_may_have_arrived(room: Mailroom) -> None:
 
 
 def test_a_wrong_password_is_said_and_not_shown(room: Mailroom) -> None:
+    assert [each.severity for each in mail(room).prove()] == ["info"]
     with pytest.raises(CredentialsRefused) as refused:
-        mail(room, password="wrong-but-secret").send(PARCEL)
+        mail(room, password="wrong-but-secret").prove()
     assert "wrong-but-secret" not in str(refused.value)
 
 

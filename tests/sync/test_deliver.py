@@ -41,7 +41,7 @@ reports:
     delivery:
       mail: {{to: [cio@example.gov, cio@example.gov], from: pmo@example.gov, through: planner}}
       teams: {{url: "{teams}/workflows/pmo?sig=${{TEAMS_SIGNATURE}}", link: "https://portico.example.gov/"}}
-      sharepoint: {{through: planner, drive: "b!1", path: Reports/board.zip}}
+      sharepoint: {{through: planner, drive: pmo, path: Reports/board.zip}}
   smtp:
     format: md
     delivery:
@@ -144,6 +144,22 @@ def test_one_report_reaches_mailbox_channel_and_library_once(
     assert attached.startswith(b"PK")
     assert places.states() == [("mail", "sent"), ("teams", "sent"), ("sharepoint", "sent")]
     assert places.portico("audit", "verify") == 0
+
+
+def test_check_proves_each_place_and_sends_nothing(
+    places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert places.portico("check", "--json") == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [each["subject"] for each in findings if each["connection"] == "report board"] == [
+        "mail",
+        "teams",
+        "sharepoint",
+    ]
+    places.office.drive = "another"
+    assert places.portico("check") == 1
+    assert places.states() == []
 
 
 def test_another_snapshot_is_another_edition_and_again_is_again(places: Places) -> None:
