@@ -30,11 +30,14 @@ CONTENTS = {
     "departments": "Departments",
     "projects": "Portfolio",
     "money": "Money",
+    "priority": "Priority",
     "roadmap": "Roadmap",
     "gates": "Gates",
     "tickets": "Tickets",
     "capacity": "Capacity",
+    "overload": "Overload",
     "compliance": "Compliance",
+    "pmo": "Project office",
     "sources": "Sources",
 }
 
@@ -46,6 +49,13 @@ COMPLIANCE = {
     "unknown": "Cannot be judged",
     "gates_overdue": "Gates overdue",
     "deliverables_missing": "Deliverables missing",
+}
+
+SCENARIO = {
+    "hours_over": "Hours over",
+    "overloads": "Person-months over",
+    "hours_missing": "Hours missing in projects",
+    "hours_unplaced": "Hours of mandates for nobody",
 }
 
 CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -214,6 +224,12 @@ def _contents(document: Document) -> list[tuple[str, str]]:
     hidden = {"tickets", "capacity"} if document["view"]["audience"] != "internal" else set()
     if not document["exceptions"]:
         hidden.add("attention")
+    if not document["priority"]["rows"]:
+        hidden.add("priority")
+    if not document["pmo"]["metrics"]:
+        hidden.add("pmo")
+    if not document["capacity"].get("overloads") and not document["capacity"].get("scenarios"):
+        hidden.add("overload")
     if not document.get("actions"):
         hidden.add("actions")
     if document["portfolio"]["totals"].get("revised_budget") is None:
@@ -330,12 +346,18 @@ def _environment() -> "Environment":
                 "age",
                 "plural",
                 "line",
+                "moves",
+                "quantity",
                 "safe_url",
+                "short_word",
+                "unit_value",
             )
         },
         COLOURS=rollup.COLOURS,
         COMPLIANCE=COMPLIANCE,
         AGES=rollup.AGES,
+        SCENARIO=SCENARIO,
+        remarks=wording.remarks,
         by_department=rollup.by_department,
         colours_of=rollup.colours_of,
         is_watermelon=rollup.is_watermelon,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import rollup
+from reports.ahead import chapters
 from reports.data import Document
 from reports.html import SOON, lead
 from reports.wording import (
@@ -54,6 +55,7 @@ def text(document: Document) -> str:
         *_changes(document),
         *_money(document),
         *_gates(document),
+        *_ahead(document),
         *_sources(document),
         f"Snapshot `{snapshot['id']}`, taken {instant(snapshot['taken_at'])}; {document['schema']}.",
     ]
@@ -150,6 +152,15 @@ def _gates(document: Document) -> list[str]:
         for project, gate in rollup.gates_due(document["projects"], until)
     ]
     return ["## Gates due", _table(("Due", "Project", "Gate", "Status"), rows)] if rows else []
+
+
+def _ahead(document: Document) -> list[str]:
+    parts = []
+    for each in chapters(document):
+        parts += [f"## {_plain(each.title)}"]
+        parts += ["\n".join(f"- {_plain(text)}" for text in each.lines)] if each.lines else []
+        parts += [_table(each.head, each.rows)] if each.rows else []
+    return parts
 
 
 def _sources(document: Document) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from portfolio.overview import MONEY
+from reports.ahead import sheets
 from reports.data import Document
 from reports.rollup import DIMENSIONS
 from reports.wording import line
@@ -51,6 +52,7 @@ def tables(document: Document) -> list[Table]:
         Table("deliverables", _DELIVERABLE, _nested(projects, "deliverables")),
         Table("actions", _ACTION, document.get("actions") or []),
         Table("capacity", _CAPACITY, document["capacity"].get("rows") or []),
+        *(Table(each.name, _typed(each.columns), each.rows) for each in sheets(document)),
         Table("trend", _TREND, _nested(projects, "trend")),
         Table("links", _columns("project connection external_key url"), _nested(projects, "links")),
         Table("sources", _SOURCE, document["sources"]),
@@ -64,6 +66,10 @@ def _columns(text: str = "", **typed: str) -> tuple[Column, ...]:
     for type_, keys in typed.items():
         found += [Column(key, type_) for key in keys.split()]  # type: ignore[arg-type]
     return tuple(found)
+
+
+def _typed(columns: Iterable[tuple[str, str]]) -> tuple[Column, ...]:
+    return tuple(column for kind, keys in columns for column in _columns(**{kind: keys}))
 
 
 _PROJECT = (

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.wording import NONE, day, line, moves, percent, plural, printable, quantity, unit_value
+from reports.html import SCENARIO
+from reports.wording import NONE, day, line, moves, percent, printable, quantity, remarks, unit_value
 
 Json = Mapping[str, Any]
 MOST = 12
@@ -46,7 +47,7 @@ def whatif(found: Json, console: Console) -> None:
     for problem in found["problems"]:
         console.print(_text(f"  ! {problem}"))
     table = _table(f"From {found['from']} on", "Before", "After")
-    for name, title in TOTALS.items():
+    for name, title in SCENARIO.items():
         table.add_row(_text(title), quantity(found["before"][name]), quantity(found["after"][name]))
     console.print(table)
     if found["projects"]:
@@ -88,26 +89,6 @@ def whatif(found: Json, console: Console) -> None:
 def _rest(rows: Sequence[Json], console: Console) -> None:
     if len(rows) > MOST:
         console.print(_text(f"  and {len(rows) - MOST} more; --json has all"))
-
-
-TOTALS = {
-    "hours_over": "Hours over",
-    "overloads": "Person-months over",
-    "hours_missing": "Hours missing in projects",
-    "hours_unplaced": "Hours of mandates for nobody",
-}
-
-
-def remarks(found: Json) -> list[str]:
-    """What has to be known to read a scenario rightly."""
-    said = []
-    if found["assumed"]:
-        said.append(f"Capacity of {plural(found['assumed'], 'person-month')} is assumed: nobody states it.")
-    if found["unknown"]:
-        said.append(
-            f"{plural(found['unknown'], 'part')} of the plan cannot count: hours or capacity are unknown."
-        )
-    return said
 
 
 def pmo(found: Json, console: Console) -> None:

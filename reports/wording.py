@@ -133,6 +133,25 @@ def moves(row: Mapping[str, Any], *, held: bool) -> str:
     return f"{'↑' if row['moved'] > 0 else '↓'}{abs(row['moved'])}" if row["moved"] else "="
 
 
+def remarks(scenario: Mapping[str, Any]) -> list[str]:
+    """What has to be known to read a what-if scenario rightly."""
+    said = []
+    if scenario["assumed"]:
+        said.append(
+            f"The capacity of {plural(scenario['assumed'], 'person-month')} is assumed: nobody states it."
+        )
+    if scenario["unknown"]:
+        whole = plural(scenario["unknown"], "part")
+        said.append(f"{whole} of the plan cannot count: hours or capacity are unknown.")
+    return said
+
+
+def short_word(value: Any) -> str:
+    """An input of a score, short: a long number as `1.24M`, anything else on one line."""
+    found = number(value)
+    return short_money(found) if found is not None and abs(found) >= 1000 else line(value)  # noqa: PLR2004
+
+
 def _minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 

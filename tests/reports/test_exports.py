@@ -19,6 +19,7 @@ from reports.csv_folder import guarded
 from reports.data import Document, build
 from reports.tables import tables
 from tests.reports.sample import HOSTILE, project, sample
+from tests.reports.sample_ahead import ahead
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = (
@@ -189,7 +190,7 @@ def test_a_negative_amount_in_csv_is_a_number(tmp_path: Path) -> None:
 
 
 def test_every_table_names_each_row_by_its_columns() -> None:
-    for table in tables(portfolio()):
+    for table in tables(build(ahead())):
         assert table.rows, table.name
         keys = [column.key for column in table.columns]
         assert len(keys) == len(set(keys)), table.name

@@ -209,6 +209,7 @@ def test_the_page_leads_with_what_matters() -> None:
         "Tickets and requests",
         "Capacity",
         "Governance compliance",
+        "Project office",
         "Sources and freshness",
     ]
     assert page.rindex("snap-20261120-130005") > page.index("<footer>")

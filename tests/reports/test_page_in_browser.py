@@ -14,6 +14,7 @@ from reports import html, portal
 from reports.data import Document, build
 from reports.views import for_audience
 from tests.reports.sample import generated, project, sample
+from tests.reports.sample_ahead import ahead
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("PORTICO_CHROMIUM", "/usr/bin/chromium"))
@@ -157,7 +158,7 @@ def hostile() -> Document:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["report", "opened", "public", "project", "large", "message"])
+@pytest.mark.parametrize("name", ["report", "opened", "ahead", "public", "project", "large", "message"])
 def test_no_page_has_an_accessibility_fault(browser: Any, tmp_path: Path, name: str, scheme: Scheme) -> None:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
 
@@ -165,6 +166,7 @@ def test_no_page_has_an_accessibility_fault(browser: Any, tmp_path: Path, name: 
     texts = {
         "report": lambda: html.page(document),
         "opened": lambda: opened(html.page(build(replace(sample(), projects=sample().projects[:3])))),
+        "ahead": lambda: opened(html.page(build(replace(ahead(), projects=sample().projects[:3])))),
         "public": lambda: html.page(for_audience(document, "public")),
         "project": lambda: portal.project(document, "OIT-003"),
         "large": lambda: html.page(build(generated(61))),
