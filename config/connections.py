@@ -224,6 +224,10 @@ class Jira(_Http):
     tool: Literal["jira"]
     url: HttpUrl
     auth: Annotated[Basic | Bearer | ClientCredentials, Field(discriminator="type")]
+    notify: Flag = Field(default=True, description="false: ask Jira not to mail watchers of Portico's writes")
+    machine_copy: Annotated[str, Field(pattern=r"^[\w.-]*$", max_length=255)] = Field(
+        default="", description="an issue property that gets a copy of what was written, for programs"
+    )
 
 
 class ServiceNow(_Http):

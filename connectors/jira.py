@@ -6,6 +6,7 @@ one request per issue, after reading it again: Jira has no concurrency mark, so 
 the plan saw is a conflict.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +33,7 @@ from connectors.jira_history import with_changes
 from connectors.jira_issue import Asked, instant_of
 from connectors.jira_lists import lists
 from connectors.jira_lookup import AT_ONCE, KEY, bulk, fetched, one
-from connectors.jira_rights import clock, described, edit_rights
+from connectors.jira_rights import clock, described, edit_rights, quiet_rights
 from connectors.jira_site import Json, Site
 from connectors.jira_walk import Chunk, Reach, cloud_walk, dates_of, offset_walk, query
 from connectors.jira_writes import Writer, shown
@@ -50,7 +51,8 @@ class Jira:
 
     `page_size` is records per page, `id_page_size` ids per page of a Cloud search, `workers` how many pages are fetched
     at a time, `overlap_seconds` how far each incremental read goes back, `window` how many hits Data Center pages
-    through. `quiet` asks Jira not to mail watchers; where the account may not, it writes without.
+    through. `quiet` asks Jira not to mail watchers; where the account may not, it writes without. `property_key` names an
+    issue property for a copy of what was written, for programs. `sleep` waits for bulk tasks.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Jira:
         window: int = 10_000,
         carriers: Sequence[str] = (),
         quiet: bool = False,
+        property_key: str = "",
+        sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.name = name
@@ -77,7 +81,8 @@ class Jira:
         self._overlap = overlap_seconds
         self._window = window
         self._carriers = tuple(dict.fromkeys(carriers))
-        self._writer = Writer(self._site, quiet=quiet)
+        self._quiet = quiet
+        self._writer = Writer(self._site, quiet=quiet, property_key=property_key, now=now, sleep=sleep)
         self._now = now
 
     def check(self) -> Identity:
@@ -212,4 +217,7 @@ class Jira:
             yield Shown(target, exists=False) if issue is None else shown(self._site, target, issue)
 
     def _rights(self) -> Sequence[Finding]:
-        return [] if self._read_only else list(edit_rights(self._site, self._carriers))
+        if self._read_only:
+            return []
+        quiet = quiet_rights(self._site, self._carriers) if self._quiet else ()
+        return [*edit_rights(self._site, self._carriers), *quiet]

@@ -38,19 +38,46 @@ def clock(site: Site, now: datetime) -> Iterator[Finding]:
 def edit_rights(site: Site, carriers: Sequence[str]) -> Iterator[Finding]:
     """An error for each carrier's project that the account may not see or edit."""
     for project in dict.fromkeys(each.rpartition("-")[0] for each in carriers if "-" in each):
-        params = {"projectKey": project}
-        if site.server.cloud:
-            params["permissions"] = "BROWSE_PROJECTS,EDIT_ISSUES"
-        try:
-            answer = site.ask("GET", f"{site.api}/mypermissions", params=params)
-        except (NotFound, Invalid):
+        held = _permissions(site, project, "BROWSE_PROJECTS,EDIT_ISSUES")
+        if held is None:
             text = f"{site.name} shows no project {project}."
             yield Finding("error", project, text, f"Give the account Browse projects in {project}.")
-            continue
-        held = site.document(answer).get("permissions") or {}
-        if not (held.get("EDIT_ISSUES") or {}).get("havePermission"):
+        elif not held["EDIT_ISSUES"].get("havePermission"):
             text = f"The account may not edit issues of project {project}."
             yield Finding("error", project, text, f"Give it the permission Edit issues in {project}.")
+
+
+def options_of(site: Site, key: str) -> Mapping[str, Mapping[str, str]]:
+    """Per field of an issue the ids of its options by their texts, as the issue's own project and type have them."""
+    return {
+        name: {
+            str(each.get("value")): str(each["id"])
+            for each in meta.get("allowedValues") or ()
+            if each.get("id")
+        }
+        for name, meta in _editmeta(site, key).items()
+    }
+
+
+def quiet_rights(site: Site, carriers: Sequence[str]) -> Iterator[Finding]:
+    """A warning for each carrier's project where the account may not keep Jira from mailing watchers."""
+    for project in dict.fromkeys(each.rpartition("-")[0] for each in carriers if "-" in each):
+        held = _permissions(site, project, "ADMINISTER_PROJECTS,ADMINISTER")
+        if held is not None and not any((each or {}).get("havePermission") for each in held.values()):
+            text = f"The account may not suppress notifications in project {project}: watchers are mailed of each write."
+            fix = f"Give it Administer projects in {project}, or take it out of the notification scheme, or set notify: true."
+            yield Finding("warning", project, text, fix)
+
+
+def _permissions(site: Site, project: str, names: str) -> Mapping[str, Any] | None:
+    """What the account may do in a project, of the named permissions; None if it sees no such project."""
+    params = {"projectKey": project, **({"permissions": names} if site.server.cloud else {})}
+    try:
+        answer = site.ask("GET", f"{site.api}/mypermissions", params=params)
+    except (NotFound, Invalid):
+        return None
+    held = site.document(answer).get("permissions") or {}
+    return {name: held.get(name) or {} for name in names.split(",")}
 
 
 def _editmeta(site: Site, key: str) -> Mapping[str, Any]:

@@ -3,63 +3,202 @@
 Jira has no concurrency mark: a value that is not the one that the plan saw is a conflict.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connectors.base import Outcome, Patch, Shown, Target
 from connectors.errors import Conflict, Invalid, NotFound, OutcomeUnknown, Retry, SkipRecord
 from connectors.http import Answer
-from connectors.jira_fields import decode, encode
+from connectors.jira_bulk import ALONE, TASK_SIZE, edited, run_bulk
+from connectors.jira_fields import decode, encode, plain_instant
 from connectors.jira_issue import browse, instant_of, values
-from connectors.jira_lookup import one
-from connectors.jira_rights import screen_fix
+from connectors.jira_lookup import AT_ONCE, bulk, one
+from connectors.jira_rights import options_of, screen_fix
 from connectors.jira_site import Json, Site, segment
 
 
-class Writer:
-    """Writes patches to issues. `quiet` asks Jira not to mail watchers; where the account may not, it writes without."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is left to write of a patch: the issue as it was read again, and the wire values that differ from it."""
 
-    def __init__(self, site: Site, *, quiet: bool) -> None:
+    patch: Patch
+    issue: Json
+    wired: Mapping[str, Any]
+    names: Sequence[str]
+
+
+class Writer:
+    """Writes patches to issues, each in one request.
+
+    `quiet` asks Jira not to mail watchers; where the account may not, it writes without. `property_key` names an issue
+    property that gets a copy for programs: the values just written, and when. `sleep` waits between looks at a bulk task.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        quiet: bool,
+        property_key: str = "",
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._site = site
         self._quiet = quiet
+        self._property = property_key
+        self._now = now
+        self._sleep = sleep
         self._loud: set[str] = set()
+        self._options: dict[tuple[str, str], Mapping[str, Mapping[str, str]]] = {}
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
-        """Writes each patch that differs from what its issue shows now."""
-        for patch in patches:
-            try:
-                yield Outcome(patch, shown=self._write(patch))
-            except (SkipRecord, OutcomeUnknown) as error:
-                yield Outcome(patch, error=error)
+        """Writes each patch that differs from what its issue shows now; many alike at once, where Cloud can."""
+        rest = list(patches)
+        if self._site.server.cloud and not self._property and len(rest) > ALONE:
+            rest = yield from self._together(rest)
+        for patch in rest:
+            yield self._outcome(patch)
 
-    def _write(self, patch: Patch) -> Shown:
-        site = self._site
-        if patch.target.kind != "issue" or not patch.target.id:
-            raise Invalid(f"{site.name} writes to issues only.", fix="Set write_to to an issue's key.")
-        types = site.fields
-        wired: dict[str, Any] = {}
-        for name, value in patch.values.items():
-            if name not in types:
-                raise Invalid(f"{site.name} has no field {name}.", fix=self._unknown(name))
-            wired[name] = encode(value, types[name], document=site.server.cloud)
-        names = list(
-            dict.fromkeys(["updated", "project", *patch.target.fields, *patch.values, *patch.before])
+    def _outcome(self, patch: Patch) -> Outcome:
+        try:
+            names = self._checked(patch)
+            issue = one(self._site, str(patch.target.id), names)
+            if issue is None:
+                text = f"{self._site.name} shows no issue {patch.target.id}."
+                raise NotFound(text, fix="Correct write_to, or give the account Browse projects there.")
+            change = self._change(patch, issue, names)
+            shows = issue if change is None else self._put(change)
+            return Outcome(patch, shown=shown(self._site, patch.target, shows))
+        except (SkipRecord, OutcomeUnknown) as error:
+            return Outcome(patch, error=error)
+
+    def _together(self, patches: list[Patch]) -> Generator[Outcome, None, list[Patch]]:
+        """Writes what more than fifty issues get alike in one task; returns the patches that are left to write alone."""
+        alike: dict[str, list[Change]] = {}
+        left: list[Patch] = []
+        for start in range(0, len(patches), AT_ONCE):
+            some = patches[start : start + AT_ONCE]
+            for patch, found in zip(some, self._read_again(some), strict=True):
+                if found is None:
+                    left.append(patch)
+                    continue
+                try:
+                    change = self._change(patch, found, self._checked(patch))
+                except SkipRecord as error:
+                    yield Outcome(patch, error=error)
+                    continue
+                if change is None:
+                    yield Outcome(patch, shown=shown(self._site, patch.target, found))
+                else:
+                    alike.setdefault(json.dumps(change.wired, sort_keys=True, default=str), []).append(change)
+        for changes in alike.values():
+            body = edited(changes[0].wired, self._site.fields) if len(changes) > ALONE else None
+            for start in range(0, len(changes), TASK_SIZE):
+                some_changes = changes[start : start + TASK_SIZE]
+                outcomes = None if body is None else self._task(some_changes, body)
+                if outcomes is None:
+                    left += [each.patch for each in some_changes]
+                else:
+                    yield from outcomes
+        return left
+
+    def _read_again(self, patches: Sequence[Patch]) -> list[Json | None]:
+        """The issues of these patches, None for one that cannot be written in bulk: unknown here, moved, not ours to write."""
+        good = [each for each in patches if each.target.kind == "issue" and each.target.id]
+        names = list(dict.fromkeys(name for each in good for name in self._names(each)))
+        found: dict[str, Json] = {}
+        for issue in bulk(self._site, [str(each.target.id) for each in good], names):
+            found[str(issue.get("id"))] = found[str(issue.get("key")).upper()] = issue
+        return [found.get(str(each.target.id).upper()) if each in good else None for each in patches]
+
+    def _task(self, changes: Sequence[Change], body: Json) -> list[Outcome] | None:
+        """The outcomes of one bulk edit, read back; None if Jira does not let this account edit in bulk."""
+        ids = [str(each.issue["id"]) for each in changes]
+        try:
+            failed = run_bulk(self._site, ids, body, notify=not self._quiet, sleep=self._sleep)
+            if failed is None:
+                return None
+            after: dict[str, Json] = {}
+            for start in range(0, len(ids), AT_ONCE):
+                for issue in bulk(self._site, ids[start : start + AT_ONCE], changes[0].names):
+                    after[str(issue.get("id"))] = issue
+        except Retry as error:
+            unknown = OutcomeUnknown(f"A bulk edit may have been applied. {error.text}", fix=error.fix)
+            return [Outcome(each.patch, error=unknown) for each in changes]
+        return [self._ended(each, after, failed) for each in changes]
+
+    def _ended(self, change: Change, after: Mapping[str, Json], failed: Mapping[str, str]) -> Outcome:
+        id_ = str(change.issue["id"])
+        if id_ in failed:
+            fix = screen_fix(self._site, list(change.wired), str(change.issue.get("key")))
+            return Outcome(change.patch, error=Invalid(f"{change.issue.get('key')}: {failed[id_]}", fix=fix))
+        if id_ not in after:
+            return Outcome(
+                change.patch, error=NotFound(f"{change.issue.get('key')} vanished while it was written.")
+            )
+        return Outcome(change.patch, shown=shown(self._site, change.patch.target, after[id_]))
+
+    def _names(self, patch: Patch) -> list[str]:
+        return list(
+            dict.fromkeys(
+                ["updated", "project", "issuetype", *patch.target.fields, *patch.values, *patch.before]
+            )
         )
-        issue = one(site, patch.target.id, names)
-        if issue is None:
-            text = f"{site.name} shows no issue {patch.target.id}."
-            raise NotFound(text, fix="Correct write_to, or give the account Browse projects there.")
+
+    def _checked(self, patch: Patch) -> list[str]:
+        """The fields to read before a patch is written. Raises Invalid if it cannot be written at all."""
+        if patch.target.kind != "issue" or not patch.target.id:
+            raise Invalid(f"{self._site.name} writes to issues only.", fix="Set write_to to an issue's key.")
+        for name, value in patch.values.items():
+            if name not in self._site.fields:
+                raise Invalid(f"{self._site.name} has no field {name}.", fix=self._unknown(name))
+            encode(value, self._site.fields[name], document=self._site.server.cloud)
+        return self._names(patch)
+
+    def _change(self, patch: Patch, issue: Json, names: Sequence[str]) -> Change | None:
+        """What of a patch differs from what the issue shows; None if nothing does.
+
+        Raises Conflict if the issue is no more what the plan saw, Invalid for an option that it has not.
+        """
+        types, cloud = self._site.fields, self._site.server.cloud
         now = values(issue, names, types)
+        wired = {name: encode(value, types[name], document=cloud) for name, value in patch.values.items()}
         changed = {
             name: value for name, value in wired.items() if decode(value, types[name].type) != now[name]
         }
         if not changed:
-            return shown(site, patch.target, issue)
+            return None
         stale = [name for name, value in patch.before.items() if now[name] != value]
         if stale:
             text = f"{issue.get('key')}: {', '.join(types[each].name for each in stale)} changed since it was read."
             raise Conflict(text, fix="The next run reads the issue and plans again.")
-        return shown(site, patch.target, self._put(issue, changed, names))
+        return Change(
+            patch, issue, {name: self._by_id(issue, name, value) for name, value in changed.items()}, names
+        )
+
+    def _by_id(self, issue: Json, name: str, value: Any) -> Any:
+        """A choice by its option's id, which survives a renaming. Raises Invalid for an option that is not there."""
+        field = self._site.fields[name]
+        if field.type != "option" or value is None:
+            return value
+        held = issue.get("fields") or {}
+        place = (str((held.get("project") or {}).get("id")), str((held.get("issuetype") or {}).get("id")))
+        if place not in self._options:
+            self._options[place] = options_of(self._site, str(issue.get("id")))
+        options = self._options[place].get(name)
+        if not options:
+            return value
+        if value["value"] not in options:
+            text = f"{issue.get('key')}: {field.name} ({name}) has no option {value['value']!r}; it has {', '.join(options)}."
+            raise Invalid(
+                text,
+                fix=f"Add the option to the context of {field.name} that covers the project, or correct values.",
+            )
+        return {"id": options[value["value"]]}
 
     def _unknown(self, name: str) -> str:
         called = [each.id for each in self._site.fields.values() if each.name.casefold() == name.casefold()]
@@ -67,7 +206,8 @@ class Writer:
             return f"Write the field's id: {' or '.join(called)}."
         return "Create the field, or correct write."
 
-    def _put(self, issue: Json, changed: Mapping[str, Any], names: Sequence[str]) -> Json:
+    def _put(self, change: Change) -> Json:
+        issue, changed, names = change.issue, change.wired, change.names
         params = {"returnIssue": "true"} if self._site.server.cloud else {}
         project = str(((issue.get("fields") or {}).get("project") or {}).get("id"))
         quiet = self._quiet and project not in self._loud
@@ -91,9 +231,11 @@ class Writer:
 
     def _edit(self, issue: Json, changed: Mapping[str, Any], params: Mapping[str, str]) -> Answer:
         path = f"{self._site.api}/issue/{segment(str(issue.get('id')))}"
-        return self._site.ask(
-            "PUT", path, params=params, json={"fields": dict(changed)}, ok=(200, 204, 400, 403)
-        )
+        body: dict[str, Any] = {"fields": dict(changed)}
+        if self._property:
+            copy = {"fields": dict(changed), "written_at": plain_instant(self._now())}
+            body["properties"] = [{"key": self._property, "value": copy}]
+        return self._site.ask("PUT", path, params=params, json=body, ok=(200, 204, 400, 403))
 
     def _refused(self, issue: Json, changed: Mapping[str, Any], answer: Answer) -> Invalid:
         said = answer.json if isinstance(answer.json, dict) else {}

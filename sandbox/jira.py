@@ -18,6 +18,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, make_response, request
 
 from sandbox.city import City
+from sandbox.jira_bulk import add_bulk, too_often
 from sandbox.jira_city import fill
 from sandbox.jira_gateway import scope_of
 from sandbox.jira_jql import BadQuery
@@ -67,6 +68,7 @@ def create_site_app(site: Site) -> Flask:
     _add_feeds(app, site)
     if site.product == "cloud":
         _add_cloud(app, site)
+        add_bulk(app, site)
     else:
         _add_datacenter(app, site)
     return app
@@ -195,7 +197,11 @@ def _add_platform(app: Flask, site: Site) -> None:
     def permissions() -> Answer:
         asked = request.args.get("permissions", "BROWSE_PROJECTS,EDIT_ISSUES,ADMINISTER_PROJECTS")
         project = request.args.get("projectKey", "")
-        have = {"BROWSE_PROJECTS": True, "EDIT_ISSUES": project not in site.no_edit}
+        have = {
+            "BROWSE_PROJECTS": True,
+            "EDIT_ISSUES": project not in site.no_edit,
+            "ADMINISTER_PROJECTS": not site.quiet_refused,
+        }
         return jsonify({
             "permissions": {
                 name: {"key": name, "name": name, "havePermission": have.get(name, False)}
@@ -218,12 +224,23 @@ def _add_platform(app: Flask, site: Site) -> None:
         if request.args.get("notifyUsers") == "false" and site.quiet_refused:
             text = "To discard the user notification either admin or project admin permissions are required."
             return _error(400 if site.product == "cloud" else 403, text)
+        if site.product == "cloud" and too_often(site, issue.id):
+            late = _error(429, "Rate limit exceeded for writes to this issue.")
+            late.headers["RateLimit-Reason"] = "jira-per-issue-on-write"
+            return late
         refused = site.put(issue, request.get_json())
         if refused is not None:
             return make_response(jsonify(refused), 400)
         if request.args.get("returnIssue") == "true" and site.product == "cloud":
             return jsonify(_shown(site, issue, None))
         return make_response("", 204)
+
+    @app.get("/rest/api/<version>/issue/<id_or_key>/properties/<name>")
+    def one_property(id_or_key: str, name: str) -> Answer:
+        issue = site.find(id_or_key)
+        if issue is None or name not in issue.properties:
+            return _missing()
+        return jsonify({"key": name, "value": issue.properties[name]})
 
     @app.get("/rest/api/<version>/issue/<id_or_key>/editmeta")
     def editmeta(id_or_key: str) -> Answer:

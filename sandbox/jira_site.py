@@ -57,6 +57,7 @@ class Issue:
     """The `updated` that search showed before the last change; None: search did not know the issue."""
     changed_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
+    properties: Json = field(default_factory=dict)
     moves: list[tuple[datetime, Json, Json]] = field(default_factory=list)
     """Its way through the workflow: when, from which status, to which."""
 
@@ -99,6 +100,12 @@ class Site:
     issued: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
     """Tokens of service accounts: their scopes, and until when each lives."""
     captcha: bool = False
+    bulk_refused: bool = False
+    """The account has not the global permission to change in bulk."""
+    tasks: dict[str, Json] = field(default_factory=dict)
+    """Bulk edits by task: how far each is."""
+    written: dict[int, list[datetime]] = field(default_factory=dict)
+    """When each issue was written to: more than 20 times in two seconds are refused."""
     remaining: int = 99
     """Of a hundred requests so many are left, as every answer says."""
     zone: ZoneInfo = NEW_YORK
@@ -213,6 +220,8 @@ class Site:
     def put(self, issue: Issue, body: Mapping[str, Any]) -> Json | None:
         """Sets fields as an edit request asks; returns the error body of a refusal, or None."""
         wanted = body.get("fields") or {}
+        for each in body.get("properties") or ():
+            issue.properties[each["key"]] = each["value"]
         errors = {name: text for name, value in wanted.items() if (text := self._refusal(issue, name, value))}
         if errors:
             return {"errorMessages": [], "errors": errors}

@@ -182,8 +182,15 @@ def connector(settings: Settings, name: str) -> Connector:
     if isinstance(connection, tools.Jira):
         from connectors.jira import Jira  # noqa: PLC0415  (as above)
 
-        workers = connection.max_workers
-        return Jira(name, http, read_only=refuse, carriers=carriers(settings, name), workers=workers)
+        return Jira(
+            name,
+            http,
+            read_only=refuse,
+            carriers=carriers(settings, name),
+            workers=connection.max_workers,
+            quiet=not connection.notify,
+            property_key=connection.machine_copy,
+        )
     if isinstance(connection, tools.ServiceNow):
         from connectors.servicenow import ServiceNow  # noqa: PLC0415  (as above)
 

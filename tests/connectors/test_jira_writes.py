@@ -36,7 +36,8 @@ def test_one_request_writes_the_changed_fields_and_no_other(either: Served) -> N
     (put,) = [each for each in either.sent if each.method == "PUT"]
     assert isinstance(put.body, bytes)
     assert b'"customfield_10204": -0.10' in put.body
-    assert json.loads(put.body) == {"fields": {VARIANCE: -0.1, RAG: {"value": "Red"}}}
+    red = either.site.option(RAG, "Red")["id"]
+    assert json.loads(put.body) == {"fields": {VARIANCE: -0.1, RAG: {"id": red}}}
     assert {each["field"] for each in either.site.write_log} == {VARIANCE, RAG}
 
 
