@@ -87,6 +87,7 @@ class Page:
     complete: bool = True
     replaces: bool = False
     rejects: Sequence[BadRow] = ()
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

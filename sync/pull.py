@@ -260,6 +260,8 @@ class Puller:
             result.rejected += rejected + len(bad)
             stamps: dict[str, object] = {"cursor": page.cursor, "mapping": reading.translator.fingerprint}
             reach("pull.in_page")
+            if page.gone:
+                self._forget(db, tool, read, page.gone, result)
             if event.held is not None and not self._replace(db, tool, read, event.held, result):
                 del stamps["cursor"]
             if page.last and not page.complete:
@@ -279,6 +281,15 @@ class Puller:
         self._bury(db, read, gone)
         result.deleted += len(gone)
         return True
+
+    def _forget(
+        self, db: Connection, tool: Tool, read: Read, recorded: frozenset[str], result: Result
+    ) -> None:
+        """Takes out what the tool records as deleted; too much at once waits for a person, or for the census."""
+        gone = recorded & records.stored_ids(db, read)
+        if gone and not self._braked(db, tool, read, len(gone), result):
+            self._bury(db, read, gone)
+            result.deleted += len(gone)
 
     def _bury(self, db: Connection, read: Read, gone: Collection[str]) -> None:
         records.bury(db, read, gone, at=self.now, run_id=self.run_id)
