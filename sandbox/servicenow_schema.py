@@ -347,6 +347,12 @@ CITY_TABLES = (
         ),
         display="number",
     ),
+    Table(
+        "sys_audit_delete",
+        "Deleted Record",
+        _texts("tablename documentkey display_value"),
+        display="documentkey",
+    ),
     Table("contract_sla", "SLA Definition", _texts("name target type")),
     Table(
         "task_sla",

@@ -110,6 +110,8 @@ class Tables:
 
     def __init__(self, tables: Iterable[Table], now: Clock) -> None:
         self.now = now
+        self.audited: set[str] = set()
+        """Tables whose deletions are recorded."""
         self.write_log: list[dict[str, str]] = []
         self._tables = {each.name: each for each in (*_META, *tables)}
         self._rows: dict[str, dict[str, Row]] = {name: {} for name in self._tables}
@@ -280,10 +282,24 @@ class Tables:
         return row
 
     def delete(self, name: str, id_: str) -> None:
-        """Takes a row out; nothing in the table tells of it. Raises KeyError for an unknown row."""
+        """Takes a row out. Nothing in the table tells of it; the audit of deletions does, if the table is audited.
+
+        Raises KeyError for an unknown row.
+        """
         row = self.find(name, id_)
         if row is None:
             raise KeyError(id_)
+        if row["sys_class_name"] in self.audited and self.has("sys_audit_delete"):
+            at = stamp(self.now())
+            self.load(
+                "sys_audit_delete",
+                {
+                    "sys_id": sys_id("audit", id_, at),
+                    "tablename": row["sys_class_name"],
+                    "documentkey": id_,
+                    "sys_created_on": at,
+                },
+            )
         del self._rows[row["sys_class_name"]][id_]
 
     def _write(self, name: str, row: Row, values: Mapping[str, str], by: str) -> bool:

@@ -31,6 +31,7 @@ from connectors.http import Http
 from connectors.servicenow.account import identity
 from connectors.servicenow.clocks import BESIDE, Clocks
 from connectors.servicenow.columns import Columns
+from connectors.servicenow.deletions import Deletions
 from connectors.servicenow.names import references, renamed
 from connectors.servicenow.query import Scope, checked_scope, joined
 from connectors.servicenow.records import Records, record_link
@@ -71,6 +72,7 @@ class ServiceNow:
         self._reader = Reader(http, page_size)
         self._columns = Columns(self._reader)
         self._clocks = Clocks(self._reader)
+        self._deletions = Deletions(self._reader)
         self._records = Records(http, self._reader, self._columns, import_table, notes=work_notes)
 
     def check(self) -> Identity:
@@ -84,29 +86,37 @@ class ServiceNow:
     def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
         """What changed since `cursor`; not `complete` where rows are short and an id walk proves a gap.
 
-        Records whose words changed behind a reference come first, with the cursor as it was.
+        Recorded deletions, and records whose words changed behind a reference, come first, with the cursor as it was.
         """
         scope = checked_scope(stream.scope)
         start = Place(cursor["at"], cursor.get("id")) if cursor and not stream.full else Place()
         fields = _fields(stream, scope.names)
         if cursor and not stream.full:
+            yield from self._deleted(stream, cursor)
             yield from self._renamed(stream, cursor, fields)
-        given, hidden, words = 0, False, ""
+        given, hidden, begun = 0, False, ""
         for step in self._reader.by_change(stream.kind, stream.scope, fields, start, _shown_too(stream)):
             _check_shown(stream, step.rows, scope)
             given += len(step.rows)
             hidden = hidden or step.hidden
-            words = words or self._settled(step)
+            begun = begun or self._settled(step)
             yield Page(
                 records=self._all(stream, step.rows),
-                cursor={**self._cursor(step), "words": words},
+                cursor={**self._cursor(step), "begun": begun},
                 last=step.last,
                 complete=not (step.last and hidden) or self._count_since(stream, start) <= given,
                 replaces=stream.full,
             )
 
+    def _deleted(self, stream: Stream, cursor: Cursor) -> Iterator[Page]:
+        recorded = self._deletions.since(stream.kind, cursor["begun"]) if cursor.get("begun") else frozenset()
+        targets = [Target(stream.kind, id_) for id_ in sorted(recorded)]
+        gone = frozenset(each.target.id or "" for each in self.look(targets) if not each.exists)
+        if gone:
+            yield Page(records=(), cursor=cursor, last=False, gone=gone)
+
     def _renamed(self, stream: Stream, cursor: Cursor, fields: Sequence[str]) -> Iterator[Page]:
-        columns, since = references(stream.fields), cursor.get("words")
+        columns, since = references(stream.fields), cursor.get("begun")
         if not columns or not since:
             return
         rows = renamed(self._reader, stream.kind, stream.scope, columns, since, fields, _shown_too(stream))

@@ -84,13 +84,49 @@ class TestReading:
         found = ids_of(connector, snow.stream)
         assert len(found) == len(set(found)) == 12
 
-    def test_nothing_new_costs_one_request(self, snow: ServiceNowHarness, connector: ServiceNow) -> None:
+    def test_nothing_new_costs_one_request_and_one_after_deletions(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
         for number in range(8):
             snow.load(number, at=f"2026-01-05 09:00:0{number}")
         cursor = last(connector, snow.stream).cursor
         asked = snow.requests
         assert ids_of(connector, snow.stream, cursor) == []
-        assert snow.requests == asked + 1
+        assert snow.requests == asked + 2
+        snow.tool.rights.closed.add("sys_audit_delete")
+        for _ in range(3):
+            assert ids_of(connector, snow.stream, cursor) == []
+        assert snow.requests == asked + 6, "an audit that may not be read is asked for once"
+
+    def test_a_recorded_deletion_is_seen_at_the_next_read(self) -> None:
+        clock = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+        with running(lambda: clock[0]) as snow:
+            snow.tool.tables.audited.add("pm_project")
+            connector = snow.connect()
+            gone, restored, stays = snow.add(3)
+            clock[0] += timedelta(hours=1)
+            cursor = last(connector, snow.stream).cursor
+            clock[0] += timedelta(hours=1)
+            row = dict(snow.tool.tables.find("pm_project", restored) or {})
+            snow.delete(gone)
+            snow.delete(restored)
+            snow.tool.tables.load("pm_project", row)
+            pages = list(connector.pull(snow.stream, cursor))
+            assert {each for page in pages for each in page.gone} == {gone}
+            snow.tool.drops = lambda term: term.startswith(("tablename=", "sys_created_on>"))
+            snow.tool.tables.load(
+                "sys_audit_delete", {"sys_id": "0" * 32, "tablename": "risk", "documentkey": stays}
+            )
+            pages = list(connector.pull(snow.stream, pages[-1].cursor))
+            assert not any(stays in page.gone for page in pages), (
+                "neither another table's entries nor old ones"
+            )
+            snow.tool.tables.delete("pm_project", stays)
+            snow.tool.drops = lambda _: False
+            snow.tool.rights.closed.add("sys_audit_delete")
+            assert not any(page.gone for page in connector.pull(snow.stream, pages[-1].cursor))
+            assert stays not in (connector.census(snow.stream).ids or ())
+            connector.close()
 
     def test_an_update_committed_late_is_not_missed(self) -> None:
         clock = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
