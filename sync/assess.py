@@ -1,6 +1,6 @@
 """Assessing: facts from the store, judged by pure functions, kept as a snapshot where something changed.
 
-Only projects whose facts changed are judged again; a new day, changed rules or a source that went stale touch all.
+Only projects of which something was touched are looked at; a new day, changed rules or a source that went stale touch all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,18 +15,18 @@ from config.settings import Settings
 from portfolio import judge
 from portfolio.facts import Facts
 from portfolio.overview import DIMENSIONS, waiting_exceptions
-from portfolio.store import audit, gather, links, manual, records, runs, snapshots
+from portfolio.store import audit, gather, links, manual, runs, snapshots, touched
+from portfolio.store.affected import affected
+from portfolio.store.live import Keys
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
 from sync import outlook
 from sync.crash import reach
+from sync.sources import sources
 from sync.wiring import declared_projects
 
 WHO = "portico"
 """Who stands in the audit for what a run does by itself."""
-
-CLOCK_STEP = timedelta(minutes=5)
-"""A read that lies further ahead than this was stamped by a clock that has been set back since: its age is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,47 +47,15 @@ def today_of(settings: Settings, now: datetime) -> date:
     return now.astimezone(settings.portfolio.zone).date()
 
 
-def sources(db: Connection, settings: Settings, now: datetime) -> list[dict[str, Any]]:
-    """The state of each connection: when it was read, how old that is, whether it is stale."""
-    known, counts, held = runs.connections(db), records.counts(db), runs.quarantine_counts(db)
-    found = []
-    for name, connection in settings.connections.items():
-        row = known.get(name)
-        read_at = row.read_at if row else None
-        age = None if read_at is None else max(0, int((now - read_at).total_seconds()))
-        failed = row is not None and row.state == "failed"
-        ahead = read_at is not None and read_at - now > CLOCK_STEP
-        late = age is None or ahead or age > settings.safety_of(name).stale_after.total_seconds()
-        found.append(
-            {
-                "connection": name,
-                "tool": connection.tool,
-                "state": _state(row, failed=failed, late=late),
-                "read_at": None if read_at is None else instant_text(read_at),
-                "age_seconds": age,
-                "records": counts.get(name, 0),
-                "complete": not failed and read_at is not None,
-                "stale": failed or late,
-                "expired": late,
-                "error": row.error if row else None,
-                "quarantined": held.get(name, 0),
-            }
-        )
-    return found
-
-
-def _state(row: Any, *, failed: bool, late: bool) -> str:
-    if failed:
-        return "failed"
-    if row is not None and row.state == "held":
-        return "held"
-    return "stale" if late else "ok"
-
-
 def facts_of(
-    db: Connection, settings: Settings, names: links.Registry, now: datetime, expired: frozenset[str]
+    db: Connection,
+    settings: Settings,
+    names: links.Registry,
+    now: datetime,
+    expired: frozenset[str],
+    keys: Keys = None,
 ) -> list[Facts]:
-    """The facts of every project at an instant; the sources of the `expired` connections are past `stale_after`."""
+    """The facts of projects at an instant; the sources of the `expired` connections are past `stale_after`."""
     today = today_of(settings, now)
     midnight = datetime.combine(today, time(), settings.portfolio.zone)
     return gather.gather(
@@ -97,6 +65,7 @@ def facts_of(
         today=today,
         currency=settings.portfolio.currency,
         expired=expired,
+        keys=keys,
     )
 
 
@@ -156,34 +125,100 @@ def _keep_since(
             each["since"] = verdict["since" if each["kind"] == "red" else "gap_since"]
 
 
+class _Judging:
+    """One assessment: what is judged, by what, against which snapshot before."""
+
+    def __init__(self, db: Connection, settings: Settings, policy: judge.Policy, now: datetime) -> None:
+        self.db = db
+        self.settings = settings
+        self.policy = policy
+        self.now = now
+        self.today = today_of(settings, now)
+        self.names = links.registry(db, *declared_projects(settings))
+        self.last = snapshots.newest(db)
+        self.taken = touched.take(db)
+        self.stated = sources(db, settings, now, self._counted())
+        self.expired = frozenset(each["connection"] for each in self.stated if each["expired"])
+        self.before = snapshots.judgements(db, self.last.number) if self.last else {}
+        self.judged: dict[str, Judged] = {}
+
+    def _counted(self) -> dict[str, int]:
+        """The numbers of records of the connections of which none was touched."""
+        if self.last is None or self.taken is None:
+            return {}
+        stated = self.last.newest_sources or self.last.sources
+        return {
+            each["connection"]: each["records"]
+            for each in stated
+            if each["connection"] not in self.taken.connections
+        }
+
+    def keys(self) -> Keys:
+        """Links what has to be linked; the projects whose facts may differ, None: all."""
+        old, new = touched.marks(self.db), self._marks()
+        keys: frozenset[str] | None = None
+        if old is None or self.taken is None or old.links != new.links:
+            links.link(self.db, self.names)
+        else:
+            keys = affected(self.db, self.names, self.taken)
+        if old != new:
+            touched.keep_marks(self.db, new)
+        if self.last is None or old != new or keys is None:
+            return None
+        return keys | (self.names.projects.keys() - self.before.keys())
+
+    def _marks(self) -> touched.Marks:
+        names = self.names
+        maps = (names.records, names.containers, names.rules)
+        found = [sorted((*name, key) for name, key in each.items()) for each in maps]
+        codes = [(key, sorted(each.budget_codes.items())) for key, each in names.projects.items()]
+        declared = (self.settings.portfolio.model_dump(mode="json"), self.settings.people)
+        terms = (self.policy.fingerprint, declared, self.today, sorted(self.expired))
+        seen = gather.linked_records(self.db, names)
+        return touched.Marks(
+            fingerprint(found, codes, names.doubts), fingerprint(terms, sorted(seen.items()))
+        )
+
+    def judge(self, keys: Keys) -> None:
+        """Judges the projects of these keys anew; the judgements of the others stand."""
+        if keys is not None and not keys:
+            return
+        gathered = facts_of(self.db, self.settings, self.names, self.now, self.expired, keys)
+        self.judged |= judged_of(gathered, self.before, self.now, self.policy, stories_of(self.db))
+
+
 def assess(
     db: Connection, settings: Settings, policy: judge.Policy, *, now: datetime, run_id: str
 ) -> Assessed:
-    """Links, judges and keeps a snapshot if a figure, a status or a source's state changed since the newest one."""
-    names = links.registry(db, *declared_projects(settings))
-    links.link(db, names)
+    """Links, judges and keeps a snapshot if a figure, a status or a source's state changed since the newest one.
+
+    Only projects of which something was touched are linked, gathered and judged, unless something that holds for all
+    changed: the day, the rules, the registry, or which sources are stale.
+    """
+    work = _Judging(db, settings, policy, now)
+    last, before, stated = work.last, work.before, work.stated
+    keys = work.keys()
     reach("assess.linked")
-    stated = sources(db, settings, now)
-    expired = frozenset(each["connection"] for each in stated if each["expired"])
-    last = snapshots.newest(db)
-    before = snapshots.judgements(db, last.number) if last else {}
-
-    def judge_all() -> dict[str, Judged]:
-        return judged_of(facts_of(db, settings, names, now, expired), before, now, policy, stories_of(db))
-
-    judged, today = judge_all(), today_of(settings, now)
-    if _keep_duties(db, judged, now, today, run_id):
-        judged = judge_all()
+    work.judge(keys)
+    if _keep_duties(db, work.judged, now, work.today, run_id):
+        taken = touched.take(db)
+        work.judge(None if taken is None else affected(db, work.names, taken))
     reach("assess.judged")
+    judged = {key: work.judged.get(key) or before[key] for key in work.names.projects}
     changed: dict[str, Judged | None] = {
-        key: each for key, each in judged.items() if key not in before or _moved(before[key], each)
+        key: each for key, each in work.judged.items() if key not in before or _moved(before[key], each)
     }
     changed |= {key: None for key in before if key not in judged}
     if last is not None:
-        stood = {key: judged[key].facts for key in before if key in judged and key not in changed}
+        stood = {key: each.facts for key, each in work.judged.items() if key in before and key not in changed}
         moved = {key: mark for key, mark in stood.items() if mark != before[key].facts}
         snapshots.note_facts(db, last.number, moved)
-    portfolio = portfolio_of(db, settings, names, [each.body for each in judged.values()], today)
+    if last is not None and keys is not None and not keys and not work.taken:
+        entered = {"priority": outlook.priority_of(db, settings), "quarantine": quarantine(db)}
+        portfolio = {**last.portfolio, **json_like(entered)}
+    else:
+        bodies = [each.body for each in judged.values()]
+        portfolio = portfolio_of(db, settings, work.names, bodies, work.today)
     if (
         last is not None
         and not changed
@@ -191,14 +226,14 @@ def assess(
         and _same_sources(last.sources, stated)
     ):
         snapshots.advance(db, last.number, stated)
-        return Assessed(last.id, last.number, last.taken_at, judged, names, 0, is_new=False)
+        return Assessed(last.id, last.number, last.taken_at, judged, work.names, 0, is_new=False)
     snapshot_id = f"S{now:%Y%m%d-%H%M%S}-{fingerprint(run_id, portfolio)[:6]}"
     snapshots.keep(
         db,
         snapshot_id=snapshot_id,
         run_id=run_id,
         taken_at=now,
-        as_of=today,
+        as_of=work.today,
         complete=is_complete(stated),
         portfolio=portfolio,
         sources=stated,
@@ -206,7 +241,7 @@ def assess(
     )
     reach("snapshot.in_keep")
     number = last.number + 1 if last else 1
-    return Assessed(snapshot_id, number, now, judged, names, len(changed), is_new=True)
+    return Assessed(snapshot_id, number, now, judged, work.names, len(changed), is_new=True)
 
 
 def is_complete(stated: Sequence[Mapping[str, Any]]) -> bool:

@@ -12,8 +12,9 @@ from portfolio.store import links, past, snapshots
 from portfolio.store.past import Moment
 from portfolio.store.snapshots import Judged, fingerprint
 from reports.data import Document, SnapshotData, build
-from sync.assess import facts_of, judged_of, portfolio_of, sources, stories_of, today_of
+from sync.assess import facts_of, judged_of, portfolio_of, stories_of, today_of
 from sync.reporting import NoSnapshot, actions_of, changes_of, nothing_so_old
+from sync.sources import sources
 from sync.wiring import declared_projects
 
 TICK = timedelta(microseconds=1)

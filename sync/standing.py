@@ -11,8 +11,8 @@ from portfolio.store import runs
 from portfolio.store.tables import scope, write
 from portfolio.store.types import instant_text
 from portfolio.store.writes import OPEN
-from sync.assess import sources
 from sync.expiry import KIND, endings
+from sync.sources import sources
 
 
 def standing(db: Connection, settings: Settings, now: datetime) -> dict[str, Any]:

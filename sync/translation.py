@@ -12,7 +12,7 @@ from mapping.loading import KindMapping, load
 from mapping.translate import Translated, context_of
 from mapping.translate import Translator as RecordTranslator
 from portfolio.model import Row
-from portfolio.store import entities, records, runs
+from portfolio.store import entities, records, runs, touched
 from portfolio.store.database import Store
 from portfolio.store.records import Observed, Read
 from sync.crash import reach
@@ -132,6 +132,7 @@ def keep(
     whole = {row["external_id"] for row in batch.rows}
     before = [each for each in ids if each in stored]
     lost = sorted({*before} - whole)
+    touched.ids(store_db, read.connection, read.kind, {*ids} - whole)
     entities.forget(store_db, read.connection, read.kind, lost, but="", at=at, run_id=run_id)
     entities.forget(store_db, read.connection, read.kind, before, but=batch.entity, at=at, run_id=run_id)
     runs.release(store_db, read.connection, read.kind, ids, of_write=False, but=batch.rejects)

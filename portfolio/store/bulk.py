@@ -66,7 +66,7 @@ def _shape(
     return _Shape(
         table=quote(table.name),
         columns=", ".join(map(quote, names)),
-        places=", ".join([_place(dialect)] * len(names)),
+        places=", ".join([place(dialect)] * len(names)),
         conflict=f"ON CONFLICT ({', '.join(map(quote, key))}) {action}" if key else "",
         types=tuple(kind.compile(dialect).lower() for kind in types.values()),
         binds=tuple((name, _bind(kind, dialect)) for name, kind in types.items()),
@@ -131,7 +131,8 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _place(dialect: Dialect) -> str:
+def place(dialect: Dialect) -> str:
+    """How a value's place is written in a statement for the driver."""
     return "?" if dialect.paramstyle == "qmark" else "%s"
 
 
@@ -217,8 +218,8 @@ def found(
     all rows of the connection.
     """
     quote = db.dialect.identifier_preparer.quote
-    place = _place(db.dialect)
-    fixed = " AND ".join(f"{quote(each)} = {place}" for each in where)
+    mark = place(db.dialect)
+    fixed = " AND ".join(f"{quote(each)} = {mark}" for each in where)
     chosen = f"SELECT {columns} FROM {quote(table.name)} WHERE {fixed} AND {quote(name)}"  # noqa: S608  our own names
     for start in range(0, len(values), CHUNK):
         some = values[start : start + CHUNK]
@@ -227,5 +228,5 @@ def found(
             alone = f"LATERAL ({chosen} = wanted.text OFFSET 0) AS found"
             yield from db.exec_driver_sql(f"{wanted}, {alone}", (list(some), *where.values()))
         else:
-            listed = ", ".join([place] * len(some))
+            listed = ", ".join([mark] * len(some))
             yield from db.exec_driver_sql(f"{chosen} IN ({listed})", (*where.values(), *some))

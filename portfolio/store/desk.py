@@ -4,33 +4,34 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from portfolio import facts
 from portfolio.service_clock import holds
-from portfolio.store.live import rows, source_of, stands
+from portfolio.store.live import Keys, live, rows, source_of, stands
 from portfolio.store.tables import RECORD_KEY, entity_tables, history
 
 Change = tuple[datetime, str | None, str | None]
 
 
-def tickets(db: Connection) -> dict[str, tuple[facts.Ticket, ...]]:
-    """The tickets of every project."""
-    changes = _changes(db)
+def tickets(db: Connection, keys: Keys = None) -> dict[str, tuple[facts.Ticket, ...]]:
+    """The tickets of these projects."""
+    changes = _changes(db, keys)
     found: dict[str, list[facts.Ticket]] = defaultdict(list)
-    for row in rows(db, "ticket"):
+    for row in rows(db, "ticket", keys):
         past = changes.get(tuple(getattr(row, name) for name in RECORD_KEY), ())
         found[row.project_key].append(_ticket(row, past))
     return {key: tuple(some) for key, some in found.items()}
 
 
-def _changes(db: Connection) -> dict[tuple[str, ...], list[Change]]:
+def _changes(db: Connection, keys: Keys) -> dict[tuple[str, ...], list[Change]]:
     found: dict[tuple[str, ...], list[Change]] = defaultdict(list)
-    for row in db.execute(
-        select(history)
-        .where(history.c.entity == "ticket", history.c.field == "state_category")
-        .order_by(history.c.valid_at, history.c.id)
-    ):
+    told = select(history).where(history.c.entity == "ticket", history.c.field == "state_category")
+    if keys is not None:
+        ticket = entity_tables["ticket"]
+        same = and_(*(history.c[name] == ticket.c[name] for name in RECORD_KEY))
+        told = told.join(ticket, same).where(live("ticket", keys))
+    for row in db.execute(told.order_by(history.c.valid_at, history.c.id)):
         key = tuple(getattr(row, name) for name in RECORD_KEY)
         found[key].append((row.valid_at, row.before, row.after))
     return found

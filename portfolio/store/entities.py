@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, or_, select
 
 from portfolio.model import Row
-from portfolio.store import bulk
+from portfolio.store import bulk, touched
 from portfolio.store.history import changes, delete
 from portfolio.store.records import batches
 from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables, history
@@ -66,6 +66,7 @@ def write(
     bulk.insert(db, table, new, columns=columns, same=same)
     bulk.upsert(db, table, known, RECORD_KEY, columns=columns, same=same, once=("first_seen_at", *LINKED))
     bulk.insert(db, history, past)
+    touched.records(db, rows)
 
 
 def forget(

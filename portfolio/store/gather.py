@@ -6,15 +6,17 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true
 
 from portfolio import facts
 from portfolio.store import bulk, desk, manual, work
 from portfolio.store.links import Name, Project, Registry
-from portfolio.store.live import live, rows, source_of, stands
+from portfolio.store.live import Keys, live, rows, source_of, stands
 from portfolio.store.tables import PULLED, entity_tables, scope, source_record
 
 CENT = Decimal("0.01")
+FEW = 500
+"""So many projects are looked for by their keys; more of them are found quicker among all."""
 CLOSED_RISK = {"closed", "resolved", "done", "complete", "completed", "cancelled", "canceled", "rejected"}
 """A risk whose state begins with one of these words (`Closed Complete`, `Closed Skipped`) stands no longer."""
 
@@ -42,7 +44,9 @@ def _split(row: Any, share: Decimal) -> facts.Money:
     )
 
 
-def _money(db: Connection, projects: Mapping[str, Project], currency: str) -> dict[str, list[facts.Money]]:
+def _money(
+    db: Connection, projects: Mapping[str, Project], currency: str, keys: Keys
+) -> dict[str, list[facts.Money]]:
     line = entity_tables["budget_line"]
     shares: dict[str, list[tuple[str, Decimal]]] = defaultdict(list)
     for project in projects.values():
@@ -57,7 +61,11 @@ def _money(db: Connection, projects: Mapping[str, Project], currency: str) -> di
         line.c.connection,
         line.c.external_id,
     )
-    for row in db.execute(select(line).where(stands(line)).order_by(*ordered)):
+    mine: ColumnElement[bool] = true()
+    if keys is not None:
+        codes = sorted({code for key in keys for code in projects[key].budget_codes})
+        mine = or_(line.c.project_key.in_(keys), line.c.budget_code.in_(codes))
+    for row in db.execute(select(line).where(stands(line), mine).order_by(*ordered)):
         if (row.currency or currency) != currency:
             continue
         parts = shares.get(row.budget_code) or ([(row.project_key, Decimal(1))] if row.project_key else [])
@@ -99,9 +107,9 @@ def _risk(row: Any) -> facts.Risk:
     )
 
 
-def _risks(db: Connection) -> dict[str, tuple[facts.Risk, ...]]:
+def _risks(db: Connection, keys: Keys) -> dict[str, tuple[facts.Risk, ...]]:
     """The registers of the tools, and the corrective actions that managers opened here."""
-    found = {key: list(some) for key, some in _grouped(rows(db, "risk"), _risk).items()}
+    found = {key: list(some) for key, some in _grouped(rows(db, "risk", keys), _risk).items()}
     for each in manual.actions(db):
         if each["type"] == "obligation":
             continue
@@ -125,10 +133,11 @@ def _deliverable(row: Any) -> facts.Deliverable:
     )
 
 
-def _reports(db: Connection) -> dict[str, facts.StatusReport]:
+def _reports(db: Connection, keys: Keys) -> dict[str, facts.StatusReport]:
     table = entity_tables["status_report"]
     found = {}
-    for row in db.execute(select(table).where(live("status_report")).order_by(table.c.reported_on)):
+    order = (table.c.reported_on, table.c.connection, table.c.kind, table.c.external_id)
+    for row in db.execute(select(table).where(live("status_report", keys)).order_by(*order)):
         found[row.project_key] = facts.StatusReport(
             reported_on=row.reported_on,
             by=row.by,
@@ -153,7 +162,7 @@ def _outages(db: Connection) -> dict[str, tuple[facts.Outage, ...]]:
     return {key: tuple(some) for key, some in found.items()}
 
 
-def _feeds(db: Connection) -> dict[str, dict[str, set[str]]]:
+def _feeds(db: Connection, keys: Keys) -> dict[str, dict[str, set[str]]]:
     """Per project: entity to the connections that feed it."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for entity in PULLED:
@@ -161,15 +170,14 @@ def _feeds(db: Connection) -> dict[str, dict[str, set[str]]]:
         if "project_key" not in table.c:
             continue
         for key, name in db.execute(
-            select(table.c.project_key, table.c.connection).where(live(entity)).distinct()
+            select(table.c.project_key, table.c.connection).where(live(entity, keys)).distinct()
         ):
             found[key][entity].add(name)
     return found
 
 
-def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]]:
+def _links(db: Connection, names: Registry, keys: Keys) -> dict[str, dict[str, facts.Source]]:
     """Per project, one record per connection to click through to: the linked record itself, else a piece of its work."""
-    wanted = {**names.containers, **names.records}
     found: dict[str, dict[str, facts.Source]] = defaultdict(dict)
     for key, project in names.projects.items():
         if project.defined_by:
@@ -177,13 +185,22 @@ def _links(db: Connection, names: Registry) -> dict[str, dict[str, facts.Source]
             found[key][own["connection"]] = facts.Source(
                 own["connection"], own["external_key"] or own["external_id"], own["url"]
             )
-    shown = _shown(db, [name for name, key in wanted.items() if name[0] not in found[key]])
-    for name, key in sorted(wanted.items()):
-        if name in shown:
-            found[key].setdefault(name[0], shown[name])
-    for first in _first_work(db):
+    seen = linked_records(db, names)
+    for name, key in sorted({**names.containers, **names.records}.items()):
+        if name in seen:
+            found[key].setdefault(name[0], seen[name])
+    for first in _first_work(db, keys):
         found[first.project_key].setdefault(first.connection, source_of(first))
     return found
+
+
+def linked_records(db: Connection, names: Registry) -> dict[Name, facts.Source]:
+    """What the names by which projects are linked lead to. A project's own record is none of them."""
+    wanted = {**names.containers, **names.records}
+    own = {
+        key: project.defined_by["connection"] for key, project in names.projects.items() if project.defined_by
+    }
+    return _shown(db, [name for name, key in wanted.items() if name[0] != own.get(key)])
 
 
 def _shown(db: Connection, names: Iterable[Name]) -> dict[Name, facts.Source]:
@@ -208,36 +225,47 @@ def _shown(db: Connection, names: Iterable[Name]) -> dict[Name, facts.Source]:
     return found
 
 
-def _first_work(db: Connection) -> Iterable[Row[Any]]:
+def _first_work(db: Connection, keys: Keys) -> Iterable[Row[Any]]:
     item = entity_tables["work_item"]
     place = (item.c.project_key, item.c.connection)
     first = (
         select(*place, func.min(item.c.external_id).label("external_id"))
-        .where(live("work_item"))
+        .where(live("work_item", keys))
         .group_by(*place)
         .subquery()
     )
     same = and_(*(item.c[name] == first.c[name] for name in ("project_key", "connection", "external_id")))
-    return db.execute(select(item).join(first, same))
+    return db.execute(select(item).join(first, same).order_by(*place, item.c.kind))
 
 
 def gather(
-    db: Connection, names: Registry, *, since: datetime, today: date, currency: str, expired: frozenset[str]
+    db: Connection,
+    names: Registry,
+    *,
+    since: datetime,
+    today: date,
+    currency: str,
+    expired: frozenset[str],
+    keys: Keys = None,
 ) -> list[facts.Facts]:
-    """The facts of every project. Work added or done counts from `since`; `expired` connections are past `stale_after`."""
-    counted, packages, dated = work.work(db, today, since), work.packages(db), work.dated(db)
-    money = _money(db, names.projects, currency)
-    milestones = _grouped(rows(db, "milestone"), _milestone)
-    tickets = desk.tickets(db)
-    risks = _risks(db)
-    deliverables = _grouped(rows(db, "deliverable"), _deliverable)
-    planned = _planned_values(db)
-    reports, outages, feeds, links = _reports(db), _outages(db), _feeds(db), _links(db, names)
+    """The facts of these projects. Work added or done counts from `since`; `expired` connections are past `stale_after`."""
+    chosen = {key: project for key, project in names.projects.items() if keys is None or key in keys}
+    keys = None if keys is None or len(keys) > FEW else sorted(chosen)
+    counted = work.work(db, today, since, keys)
+    packages, dated = work.packages(db, keys), work.dated(db, keys)
+    money = _money(db, names.projects, currency, keys)
+    milestones = _grouped(rows(db, "milestone", keys), _milestone)
+    tickets = desk.tickets(db, keys)
+    risks = _risks(db, keys)
+    deliverables = _grouped(rows(db, "deliverable", keys), _deliverable)
+    planned = _planned_values(db, keys)
+    reports, outages, feeds = _reports(db, keys), _outages(db), _feeds(db, keys)
+    links = _links(db, names, keys)
     decisions, overrides = manual.decisions(db), manual.overrides(db)
     actions = manual.kept_actions(db)
     baselines, rebaselined = manual.baselines(db), manual.rebaselined(db)
     gathered = []
-    for key, project in names.projects.items():
+    for key, project in chosen.items():
         row = project.defined_by
         source = (
             facts.Source(row["connection"], row["external_key"] or row["external_id"], row["url"])
@@ -279,9 +307,9 @@ def gather(
     return gathered
 
 
-def _planned_values(db: Connection) -> dict[str, tuple[facts.PlannedValue, ...]]:
+def _planned_values(db: Connection, keys: Keys) -> dict[str, tuple[facts.PlannedValue, ...]]:
     return _grouped(
-        (row for row in rows(db, "baseline") if row.day is not None and row.planned_value is not None),
+        (row for row in rows(db, "baseline", keys) if row.day is not None and row.planned_value is not None),
         lambda row: facts.PlannedValue(row.name or "baseline", row.set_on, row.day, row.planned_value),
     )
 

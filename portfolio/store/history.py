@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS
+from portfolio.store import touched
 from portfolio.store.tables import RECORD_KEY, entity_tables, history
 from portfolio.store.types import dump
 
@@ -82,6 +83,7 @@ def _mark(
     rows = [{"project_key": None, **row, **same, "run_id": run_id} for row in marked]
     if rows:
         db.execute(insert(history), rows)
+        touched.records(db, rows)
 
 
 def history_of(

@@ -6,13 +6,14 @@ by a record (`projects.from`): the record's id and key are then names of its pro
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from portfolio.store import bulk
 from portfolio.store.live import stands
 from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables
 
@@ -149,37 +150,48 @@ def project_of(names: Registry, row: Mapping[str, Any]) -> str | None:
     return names.rules.get(("budget_code", code)) if code else None
 
 
+LINKED = tuple(name for name in PULLED if name not in {"project", "outage"})
+"""Entities whose rows belong to one project. An outage may belong to several, a project is one."""
+
+
+AT_ONCE = 5000
+"""Rows that are moved by one statement."""
+
+
 def link(db: Connection, names: Registry) -> int:
     """Sets the project of every stored row; returns how many rows moved."""
     moved = 0
-    for entity in PULLED:
-        table = entity_tables[entity]
-        if entity == "outage":
-            moved += _link_outages(db, names)
-            continue
-        if entity == "project":
-            continue
-        changes = _moved(db, entity, names)
-        if changes:
-            db.execute(
-                update(table)
-                .where(*(table.c[name] == bindparam(f"b_{name}") for name in RECORD_KEY))
-                .values(project_key=bindparam("b_key")),
-                changes,
-            )
-        moved += len(changes)
-    return moved
+    for entity in LINKED:
+        found = db.exec_driver_sql(
+            f"SELECT {_columns(entity)} FROM {entity}",  # noqa: S608  names of our own
+            execution_options={"stream_results": True, "yield_per": 1000},
+        )
+        moved += sum(1 for _ in _relinked(db, entity, names, found))
+    return moved + len(link_outages(db, names))
 
 
-def _moved(db: Connection, entity: str, names: Registry) -> list[dict[str, Any]]:
-    """Rows whose project is not the one that names them now. Read as the driver gives them: this looks at every row."""
+def relink(
+    db: Connection, entity: str, names: Registry, place: Name, ids: Sequence[str]
+) -> Iterator[str | None]:
+    """Sets the project of these records' rows of one of LINKED; yields the projects that had or have one of them."""
+    connection, kind = place
+    where = {"connection": connection, "kind": kind}
+    rows = list(bulk.found(db, entity_tables[entity], _columns(entity), where, "external_id", ids))
+    yield from (row[4] for row in rows)
+    yield from _relinked(db, entity, names, rows)
+
+
+def _columns(entity: str) -> str:
     code = "budget_code" if entity == "budget_line" else "NULL"
-    columns = "connection, kind, external_id, external_key, project_key, container, link_values"
-    found = db.exec_driver_sql(
-        f"SELECT {columns}, {code} FROM {entity}",  # noqa: S608  names of our own
-        execution_options={"stream_results": True, "yield_per": 1000},
-    )
-    changes = []
+    return f"connection, kind, external_id, external_key, project_key, container, link_values, {code}"
+
+
+def _relinked(db: Connection, entity: str, names: Registry, found: Iterable[Any]) -> Iterator[str | None]:
+    """Moves the rows whose project is not the one that names them now; yields the project of each that moved.
+
+    The rows are read as the driver gives them, for these may be all rows.
+    """
+    changes: list[tuple[str | None, str, str, str]] = []
     for where, kind, id_, key, before, container, link_values, budget_code in found:
         row = {
             "connection": where,
@@ -191,12 +203,29 @@ def _moved(db: Connection, entity: str, names: Registry) -> list[dict[str, Any]]
         }
         project = project_of(names, row)
         if project != before:
-            changes.append({"b_connection": where, "b_kind": kind, "b_external_id": id_, "b_key": project})
-    return changes
+            yield project
+            changes.append((project, where, kind, id_))
+        if len(changes) >= AT_ONCE:
+            _move(db, entity, changes)
+            changes.clear()
+    _move(db, entity, changes)
 
 
-def _link_outages(db: Connection, names: Registry) -> int:
-    """Ties outages to the projects that they name themselves, or that a rule, a container or a ticket's service names."""
+def _move(db: Connection, entity: str, changes: Sequence[tuple[str | None, str, str, str]]) -> None:
+    place = bulk.place(db.dialect)
+    named = " AND ".join(f"{name} = {place}" for name in RECORD_KEY)
+    if changes:
+        db.exec_driver_sql(
+            f"UPDATE {entity} SET project_key = {place} WHERE {named}",  # noqa: S608  names of our own
+            list(changes),
+        )
+
+
+def link_outages(db: Connection, names: Registry) -> list[list[str]]:
+    """Ties outages to the projects that they name themselves, or that a rule, a container or a ticket's service names.
+
+    Returns the projects, before and after, of each outage that moved.
+    """
     table, ticket = entity_tables["outage"], entity_tables["ticket"]
     services: dict[str, set[str]] = {}
     for service, key in db.execute(
@@ -205,13 +234,15 @@ def _link_outages(db: Connection, names: Registry) -> int:
         .distinct()
     ):
         services.setdefault(service, set()).add(key)
-    changes = []
+    changes, moved = [], []
     for row in db.execute(select(table)).mappings():
         own = project_of(names, dict(row))
         told = [key for equals, key in row["link_values"] or () if equals == "key" and key in names.projects]
         keys = sorted({*([own] if own else ()), *told, *services.get(row["service"], ())})
-        if keys != list(row["project_keys"] or ()):
+        before = list(row["project_keys"] or ())
+        if keys != before:
             changes.append({**{f"b_{name}": row[name] for name in RECORD_KEY}, "b_keys": keys})
+            moved.append(before + keys)
     if changes:
         db.execute(
             update(table)
@@ -219,7 +250,7 @@ def _link_outages(db: Connection, names: Registry) -> int:
             .values(project_keys=bindparam("b_keys")),
             changes,
         )
-    return len(changes)
+    return moved
 
 
 def unlinked(db: Connection) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from portfolio import facts
+from portfolio.store import touched
 from portfolio.store.tables import action, decision, narrative, override, rebaseline, review
 
 
@@ -37,6 +38,7 @@ def decide(
             recorded_at=at,
         )
     )
+    touched.project(db, project_key)
 
 
 def _day(text: str | None) -> date | None:
@@ -74,6 +76,7 @@ def set_override(
             project_key=project_key, dimension=dimension, value=value, why=why, by=by, until=until, at=at
         )
     )
+    touched.project(db, project_key)
 
 
 def overrides(db: Connection) -> dict[str, tuple[facts.Override, ...]]:
@@ -116,6 +119,7 @@ def add_action(
             before=before,
         )
     )
+    touched.project(db, project_key)
     key = result.inserted_primary_key
     return int(key[0]) if key else 0
 
@@ -130,8 +134,11 @@ def close_action(db: Connection, number: int, outcome: str, at: datetime) -> boo
         update(action)
         .where(action.c.id == number, action.c.closed_at.is_(None))
         .values(state="closed", outcome=outcome, closed_at=at)
-    )
-    return closed.rowcount == 1
+        .returning(action.c.project_key)
+    ).all()
+    for row in closed:
+        touched.project(db, row.project_key)
+    return len(closed) == 1
 
 
 def actions(db: Connection, *, until: datetime | None = None) -> list[dict[str, Any]]:
@@ -149,7 +156,9 @@ def actions(db: Connection, *, until: datetime | None = None) -> list[dict[str, 
 
 def mark_recovered(db: Connection, numbers: Collection[int], today: date) -> None:
     """Notes that the figures which opened these actions have come back."""
-    db.execute(update(action).where(action.c.id.in_(numbers)).values(recovered_on=today))
+    marked = update(action).where(action.c.id.in_(numbers)).values(recovered_on=today)
+    for key in set(db.scalars(marked.returning(action.c.project_key))):
+        touched.project(db, key)
 
 
 def kept_actions(db: Connection) -> dict[str, tuple[facts.Action, ...]]:
@@ -186,6 +195,7 @@ def _measured(kept: dict[str, Any] | None) -> facts.Measured | None:
 def tell(db: Connection, project_key: str, text: str, by: str, at: datetime) -> None:
     """Adds to a project's story."""
     db.execute(insert(narrative).values(project_key=project_key, text=text, by=by, at=at))
+    touched.project(db, project_key)
 
 
 def narratives(db: Connection) -> dict[str, dict[str, Any]]:
@@ -210,6 +220,7 @@ def approve_baseline(
             project_key=project_key, start_baseline=start, finish_baseline=finish, by=by, why=why, at=at
         )
     )
+    touched.project(db, project_key)
 
 
 def baselines(db: Connection) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """Raw observations: every source record as its tool returned it, with its hash, and the cursors of each read."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, select, update
 
-from portfolio.store import bulk, history, tables
+from portfolio.store import bulk, history, tables, touched
 from portfolio.store.tables import scope as scopes
 from portfolio.store.tables import source_record
 from portfolio.store.types import Dumped, canonical, dump
@@ -270,6 +270,7 @@ def bury(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_id
             .where(*_named(source_record, read, some), source_record.c.deleted_at.is_(None))
             .values(deleted_at=at)
         )
+        touched.ids(db, read.connection, read.kind, some)
         for entity, table in tables.entity_tables.items():
             history.delete(db, entity, *_named(table, read, some), at=at, run_id=run_id)
 
@@ -282,6 +283,7 @@ def leave(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_i
             .where(*_within(read), source_record.c.external_id.in_(some))
             .values(missing=LEFT)
         )
+        touched.ids(db, read.connection, read.kind, some)
         for entity, table in tables.entity_tables.items():
             history.leave(db, entity, *_named(table, read, some), at=at, run_id=run_id)
 
@@ -309,11 +311,11 @@ def keep_cursor(db: Connection, read: Read, **values: Any) -> None:
     bulk.upsert(db, scopes, [row], ("connection", "kind", "scope"))
 
 
-def counts(db: Connection) -> dict[str, int]:
-    """Records per connection that are neither deleted nor out of their scope."""
-    rows = db.execute(
-        select(source_record.c.connection, func.count())
-        .where(source_record.c.deleted_at.is_(None), source_record.c.missing != LEFT)
-        .group_by(source_record.c.connection)
-    )
-    return {row[0]: row[1] for row in rows}
+def counts(db: Connection, names: Collection[str]) -> dict[str, int]:
+    """Records of these connections that are neither deleted nor out of their scope."""
+    place = source_record.c.connection
+    every = select(place, func.count()).where(place.in_(names)).group_by(place)
+    found = {row[0]: row[1] for row in db.execute(every)}
+    for name, gone in db.execute(every.where(tables.GONE)):
+        found[name] -= gone
+    return found

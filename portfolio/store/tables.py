@@ -1,6 +1,6 @@
 """The store's tables. Entity tables follow from `portfolio.model`; the others are listed here."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table, text
 
 from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS, Entity
 from portfolio.store.types import Document, Instant, Packed, Words, column_type
@@ -31,6 +31,13 @@ def _entity_table(entity: Entity) -> Table:
 
 
 entity_tables = {name: _entity_table(ENTITIES[name]) for name in PULLED}
+Index(
+    "ix_work_item_parent",
+    entity_tables["work_item"].c.connection,
+    entity_tables["work_item"].c.parent_id,
+    sqlite_where=entity_tables["work_item"].c.parent_id.is_not(None),
+    postgresql_where=entity_tables["work_item"].c.parent_id.is_not(None),
+)
 
 source_record = Table(
     "source_record",
@@ -53,6 +60,9 @@ source_record = Table(
     Column("deleted_at", Instant),
 )
 Index("ix_source_record_key", source_record.c.connection, source_record.c.external_key)
+GONE = text("(deleted_at IS NOT NULL OR missing = -1)")
+"""The records that count no more, deleted or out of their scope: few among many."""
+Index("ix_source_record_gone", source_record.c.connection, sqlite_where=GONE, postgresql_where=GONE)
 
 history = Table(
     "history",
@@ -73,6 +83,23 @@ history = Table(
 )
 Index("ix_history_project", history.c.project_key)
 Index("ix_history_record", history.c.connection, history.c.kind, history.c.external_id)
+
+touched = Table(
+    "touched",
+    metadata,
+    Column("connection", Words),
+    Column("kind", Words),
+    Column("external_id", Words),
+    Column("project_key", Words),
+)
+
+assessed = Table(
+    "assessed",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("links", Words, nullable=False),
+    Column("terms", Words, nullable=False),
+)
 
 run = Table(
     "run",

@@ -6,17 +6,17 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, case, exists, func, or_, select
 
 from portfolio import facts
 from portfolio.forecast import WEEKS
-from portfolio.store.live import live, source_of, stands
+from portfolio.store.live import Keys, live, source_of, stands
 from portfolio.store.tables import entity_tables
 
 EXAMPLES = 5
 
 
-def work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
+def work(db: Connection, today: date, since: datetime, keys: Keys = None) -> dict[str, facts.Work]:
     """Work items counted per project; added and done count from `since`."""
     item = entity_tables["work_item"]
     is_open = item.c.status_category.in_(("todo", "in_progress"))
@@ -39,7 +39,7 @@ def work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
             count(and_(item.c.status_category == "done", item.c.done_at >= since)).label("done_30d"),
             func.min(case((late, item.c.due_on))).label("oldest"),
         )
-        .where(live("work_item"))
+        .where(live("work_item", keys))
         .group_by(item.c.project_key)
     ):
         found[row.project_key] = facts.Work(
@@ -53,16 +53,16 @@ def work(db: Connection, today: date, since: datetime) -> dict[str, facts.Work]:
             done_30d=int(row.done_30d),
             oldest_overdue_on=row.oldest,
         )
-    for key, weeks in _weekly_done(db, datetime.combine(today, time(), since.tzinfo)).items():
+    for key, weeks in _weekly_done(db, datetime.combine(today, time(), since.tzinfo), keys).items():
         found[key] = replace(found[key], weekly_done=weeks)
-    for key, some in _examples(db, and_(is_open, item.c.blocked)).items():
+    for key, some in _examples(db, and_(is_open, item.c.blocked), keys).items():
         found[key] = replace(found[key], blocked_sources=some)
-    for key, some in _examples(db, late).items():
+    for key, some in _examples(db, late, keys).items():
         found[key] = replace(found[key], overdue_sources=some)
     return found
 
 
-def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
+def packages(db: Connection, keys: Keys = None) -> dict[str, tuple[facts.Package, ...]]:
     """Work items without items below them and not cancelled, summed per project by what earns value."""
     item = entity_tables["work_item"]
     is_done = item.c.status_category == "done"
@@ -75,7 +75,6 @@ def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
         item.c.type,
         item.c.earned_value_method,
     )
-    leaves, is_leaf = _leaves()
     found: dict[str, list[facts.Package]] = defaultdict(list)
     for row in db.execute(
         select(
@@ -87,8 +86,7 @@ def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
             item.c.earned_value_method,
             *_sums("estimate_hours", "estimate_points"),
         )
-        .select_from(leaves)
-        .where(is_leaf)
+        .where(_is_leaf(keys))
         .group_by(*alike)
         .order_by(*alike)
     ):
@@ -109,17 +107,15 @@ def packages(db: Connection) -> dict[str, tuple[facts.Package, ...]]:
     return {key: tuple(some) for key, some in found.items()}
 
 
-def dated(db: Connection) -> dict[str, tuple[facts.Dated, ...]]:
+def dated(db: Connection, keys: Keys = None) -> dict[str, tuple[facts.Dated, ...]]:
     """The same items by the days for which they are planned, of the projects without a baseline."""
     item, baseline = entity_tables["work_item"], entity_tables["baseline"]
     planned = select(baseline.c.project_key).where(live("baseline"), baseline.c.planned_value.is_not(None))
     alike = (item.c.project_key, item.c.connection, item.c.start_planned, item.c.due_on)
-    leaves, is_leaf = _leaves()
     found: dict[str, list[facts.Dated]] = defaultdict(list)
     for row in db.execute(
         select(*alike, *_sums("planned_cost", "estimate_hours", "estimate_points"))
-        .select_from(leaves)
-        .where(is_leaf, item.c.project_key.not_in(planned))
+        .where(_is_leaf(keys), item.c.project_key.not_in(planned))
         .group_by(*alike)
         .order_by(*alike)
     ):
@@ -140,18 +136,14 @@ def dated(db: Connection) -> dict[str, tuple[facts.Dated, ...]]:
     return {key: tuple(some) for key, some in found.items()}
 
 
-def _leaves() -> tuple[Any, Any]:
-    """Work items joined with their children, and the condition of those that count: live, not cancelled, without any."""
+def _is_leaf(keys: Keys) -> Any:
+    """The condition of the work items that count: live, not cancelled, without an item below them."""
     item = entity_tables["work_item"]
-    parent = (
-        select(item.c.connection, item.c.parent_id)
-        .where(item.c.parent_id.is_not(None), stands(item))
-        .distinct()
-        .subquery()
+    below = item.alias("below")
+    has_below = exists().where(
+        below.c.connection == item.c.connection, below.c.parent_id == item.c.external_id, stands(below)
     )
-    is_parent = and_(parent.c.connection == item.c.connection, parent.c.parent_id == item.c.external_id)
-    counts = and_(live("work_item"), item.c.status_category != "cancelled", parent.c.parent_id.is_(None))
-    return item.outerjoin(parent, is_parent), counts
+    return and_(live("work_item", keys), item.c.status_category != "cancelled", ~has_below)
 
 
 def _sums(*names: str) -> list[Any]:
@@ -163,14 +155,14 @@ def _sums(*names: str) -> list[Any]:
     return found
 
 
-def _weekly_done(db: Connection, until: datetime) -> dict[str, tuple[int, ...]]:
+def _weekly_done(db: Connection, until: datetime, keys: Keys) -> dict[str, tuple[int, ...]]:
     """Items done per week before `until`, for projects that have any."""
     item = entity_tables["work_item"]
     first = until - timedelta(weeks=WEEKS)
     counted: dict[str, list[int]] = defaultdict(lambda: [0] * WEEKS)
     for key, done_at in db.execute(
         select(item.c.project_key, item.c.done_at).where(
-            live("work_item"),
+            live("work_item", keys),
             item.c.status_category == "done",
             item.c.done_at >= first,
             item.c.done_at < until,
@@ -180,7 +172,7 @@ def _weekly_done(db: Connection, until: datetime) -> dict[str, tuple[int, ...]]:
     return {key: tuple(weeks) for key, weeks in counted.items()}
 
 
-def _examples(db: Connection, condition: Any) -> dict[str, tuple[facts.Source, ...]]:
+def _examples(db: Connection, condition: Any, keys: Keys) -> dict[str, tuple[facts.Source, ...]]:
     item = entity_tables["work_item"]
     place = func.row_number().over(
         partition_by=item.c.project_key, order_by=(item.c.due_on, item.c.external_id)
@@ -194,7 +186,7 @@ def _examples(db: Connection, condition: Any) -> dict[str, tuple[facts.Source, .
             item.c.url,
             place.label("n"),
         )
-        .where(live("work_item"), condition)
+        .where(live("work_item", keys), condition)
         .subquery()
     )
     found: dict[str, list[facts.Source]] = defaultdict(list)

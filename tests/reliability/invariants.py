@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, func, literal, select, union_all
+from sqlalchemy import Connection, delete, func, literal, select, union_all
 
 from config.settings import Settings
 from portfolio.judge import Policy
@@ -22,6 +22,7 @@ from portfolio.store.database import Store
 from portfolio.store.records import Read
 from portfolio.store.tables import (
     RECORD_KEY,
+    assessed,
     entity_tables,
     history,
     judgement,
@@ -279,7 +280,7 @@ def nothing_left_open(world: World) -> Iterator[str]:
 
 
 def replayable(world: World) -> Iterator[str]:
-    """I16: translating and judging again what is stored gives the same bytes. Ends in nothing."""
+    """I16: translating and judging everything again that is stored gives the same bytes. Ends in nothing."""
     before = canonical(world.db)
     with world.db.begin_nested() as trial:
         for name, connection in world.settings.connections.items():
@@ -289,6 +290,7 @@ def replayable(world: World) -> Iterator[str]:
                 for some in records.stored_batches(world.db, read):
                     ids = {record.id for record in some}
                     keep(world.db, read, translator, some, at=world.now, run_id="replay", stored=ids)
+        world.db.execute(delete(assessed))
         again = assess(world.db, world.settings, world.policy, now=world.now, run_id="replay")
         after = canonical(world.db)
         trial.rollback()

@@ -301,7 +301,7 @@ def test_looking_back_leaves_nothing_behind(office: Office) -> None:
 def test_every_table_is_a_source_of_facts_or_none() -> None:
     no_facts = {
         "source_record", "run", "scope", "connection", "lease", "alarm", "quarantine", "snapshot", "judgement",
-        "ownership", "write", "audit",
+        "ownership", "write", "audit", "delivery", "review", "touched", "assessed",
     }  # fmt: skip
     facts = {*tables.entity_tables, "history", *(each.name for each in past.ENTERED)}
 

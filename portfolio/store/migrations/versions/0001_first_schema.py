@@ -65,6 +65,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_allocation_project", "allocation", ["project_key"], unique=False)
     op.create_table(
+        "assessed",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("links", sa.Text(), nullable=False),
+        sa.Column("terms", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    op.create_table(
         "audit",
         sa.Column(
             "number",
@@ -502,6 +509,14 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
+    op.create_index(
+        "ix_source_record_gone",
+        "source_record",
+        ["connection"],
+        unique=False,
+        sqlite_where=sa.text("(deleted_at IS NOT NULL OR missing = -1)"),
+        postgresql_where=sa.text("(deleted_at IS NOT NULL OR missing = -1)"),
+    )
     op.create_index("ix_source_record_key", "source_record", ["connection", "external_key"], unique=False)
     op.create_table(
         "status_report",
@@ -568,6 +583,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_ticket_project", "ticket", ["project_key"], unique=False)
     op.create_table(
+        "touched",
+        sa.Column("connection", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("project_key", sa.Text(), nullable=True),
+    )
+    op.create_table(
         "work_item",
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -606,6 +628,14 @@ def upgrade() -> None:
         sa.Column("link_values", sa.Text(), nullable=True),
         sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
+    )
+    op.create_index(
+        "ix_work_item_parent",
+        "work_item",
+        ["connection", "parent_id"],
+        unique=False,
+        sqlite_where=sa.text("parent_id IS NOT NULL"),
+        postgresql_where=sa.text("parent_id IS NOT NULL"),
     )
     op.create_index("ix_work_item_project", "work_item", ["project_key"], unique=False)
     op.create_table(
