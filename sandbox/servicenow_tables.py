@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -151,6 +151,14 @@ class Tables:
                         "sequence": str(place),
                     },
                 )
+
+    def add_column(self, name: str, column: Column) -> None:
+        """A column that an administrator creates: empty in every row, and in the dictionary."""
+        table = self._tables[name]
+        self._tables[name] = replace(table, columns=(*table.columns, column))
+        for row in self.rows(name):
+            row.setdefault(column.name, "")
+        self._describe(self._tables[name])
 
     def has(self, name: str) -> bool:
         """Whether the table is installed."""

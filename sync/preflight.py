@@ -1,6 +1,6 @@
 """Preflight: before the first write each connection, mapping and target field is proved, and each fault names its fix."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -116,15 +116,38 @@ def _targets(
     wanted |= {column: (f"key {ours}", {}) for ours, column in keys.items()}
     bad = 0
     for field, (figure, values) in wanted.items():
-        for found in _field(kind, field, figure, values, described):
+        tool = settings.connections[name].tool
+        for found in _field(tool, kind, field, figure, values, described):
             bad += 1
             yield found
     if not bad:
         yield Finding("info", f"write {what}", f"{len(wanted)} fields of {kind} are there and writable")
 
 
+def _create(tool: str, kind: str, field: str, figure: str, words: Sequence[str]) -> str:
+    """What creates a field that is not there, in the words of the tool's own menus where they are known."""
+    if tool != "servicenow":
+        return f"create the field {field} on {kind}, or correct its id"
+    from connectors.servicenow.recipe import create_column  # noqa: PLC0415  (only the tools in use are loaded)
+
+    return create_column(kind, field, figure, words)
+
+
+def _add_option(tool: str, kind: str, field: str, option: str) -> str:
+    if tool != "servicenow":
+        return f"add the option {option!r} to {field}"
+    from connectors.servicenow.recipe import add_choice  # noqa: PLC0415  (as above)
+
+    return add_choice(kind, field, option)
+
+
 def _field(
-    kind: str, field: str, figure: str, values: Mapping[str, str | None], described: Mapping[str, FieldInfo]
+    tool: str,
+    kind: str,
+    field: str,
+    figure: str,
+    values: Mapping[str, str | None],
+    described: Mapping[str, FieldInfo],
 ) -> Iterator[Finding]:
     subject = f"write {figure}"
     if field.startswith("categories:"):
@@ -144,7 +167,7 @@ def _field(
             "error",
             subject,
             f"{kind} has no field {field}, or the account cannot see it",
-            f"create the field {field} on {kind}, or correct its id",
+            _create(tool, kind, field, figure, [each for each in values.values() if each is not None]),
         )
         return
     if not info.writable and not figure.startswith("key "):
@@ -165,7 +188,7 @@ def _field(
             "error",
             subject,
             f"{field} has no option {each!r}; it has {', '.join(info.options)}",
-            f"add the option {each!r} to {field}",
+            _add_option(tool, kind, field, each),
         )
 
 

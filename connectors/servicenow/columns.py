@@ -10,6 +10,7 @@ from connectors.base import FieldInfo, Plain
 from connectors.errors import ContractBroken
 from connectors.servicenow.limits import HINT, never_written
 from connectors.servicenow.query import any_of, joined
+from connectors.servicenow.recipe import access_rule
 from connectors.servicenow.table import Reader, Row, TableClosed, TableNotThere, text_of
 
 _MOST_PARENTS = 10
@@ -109,11 +110,9 @@ class Columns:
         if row is None:
             raise ContractBroken(
                 f"Neither the dictionary nor any record of {table} can be read.",
-                fix=f"Give the account read rights to {table} and to sys_dictionary.",
+                fix=f"{access_rule(table, 'read')} The same for sys_dictionary.",
             )
-        hint = (
-            "Give the account read rights to sys_dictionary and sys_choice, so that columns can be checked."
-        )
+        hint = f"{access_rule('sys_dictionary', 'read')} The same for sys_choice and sys_db_object: then columns are checked."
         return [FieldInfo(id=name, name=name, type="unknown", hint=hint) for name in row]
 
     def _read(self, table: str) -> Mapping[str, Column]:
@@ -213,9 +212,9 @@ def _info(table: str, column: Column, row: Row | None) -> FieldInfo:
     elif never_written([column.name]):
         hint = HINT
     elif column.read_only:
-        hint = f"Clear Read only on the dictionary entry {table}.{column.name}."
+        hint = f"System Definition > Dictionary > {table}.{column.name}: clear Read only."
     elif row is not None and column.name not in row:
-        hint = f"Give the account's role read and write rules (ACL) on {table}.{column.name}."
+        hint = f"{access_rule(table, 'read', column.name)} The same once more with Operation write."
     return FieldInfo(
         id=column.name,
         name=column.label,

@@ -1,4 +1,4 @@
-"""What Portico never writes, whatever the configuration says: it neither moves, resolves nor closes a record."""
+"""What Portico never writes, whatever the configuration says: a record's course, its talk, and what the instance rolls up."""
 
 from collections.abc import Iterable
 
@@ -21,12 +21,23 @@ _NEVER = frozenset(
         "resolution_code",
         "hold_reason",
         "on_hold",
+        "percent_complete",
+        "start_date",
+        "end_date",
+        "work_start",
+        "work_end",
+        "duration",
+        "cost",
+        "work_cost",
         "comments",
         "work_notes",
         "comments_and_work_notes",
     ]
 )
-HINT = "Portico never moves, resolves or closes a record, and writes no comment: name a column of its own in write."
+HINT = (
+    "Portico never moves, resolves or closes a record, writes no comment, and leaves alone what the instance rolls up:"
+    " name a u_ column of its own in write."
+)
 
 
 def never_written(names: Iterable[str]) -> tuple[str, ...]:

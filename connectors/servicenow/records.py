@@ -20,6 +20,7 @@ from connectors.servicenow.columns import Columns
 from connectors.servicenow.imports import send_row
 from connectors.servicenow.limits import HINT, never_written
 from connectors.servicenow.query import any_of, is_plain, joined
+from connectors.servicenow.recipe import access_rule, add_choice
 from connectors.servicenow.table import STORED_VALUES, Reader, Row, instant_of, refusal_of, text_of
 
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
@@ -157,7 +158,7 @@ class Records:
             return row
         said = f"{_named(target)} was not written ({answer.status}: {refusal_of(document)})."
         if answer.status == codes.forbidden:
-            fix = f"Give the account's role a write rule (ACL) on {target.kind}, or lift the policy."
+            fix = f"{access_rule(target.kind, 'write')} Or lift the data policy that is named."
             raise Invalid(said, fix=fix)
         if answer.status == codes.not_found:
             raise NotFound(said, fix="The record is gone, or the account may not see it.")
@@ -176,16 +177,14 @@ class Records:
         known = self._columns.of(table)
         column = self._columns.column(table, name)
         if known and name not in known:
-            return f"Create the column {name} on {table}."
+            return f"System Definition > Dictionary > New: create the column {name} on {table}."
         if column.options and value is None:
             return f"A choice cannot be emptied: give {name} a choice for unknown, and map it in values."
         if column.options and column.encode(value) not in column.options:
-            return (
-                f"Add {column.encode(value)!r} to the choices of {table}.{name}: {', '.join(column.options)}."
-            )
+            return f"It has {', '.join(column.options)}. {add_choice(table, name, column.encode(value))}"
         if column.read_only:
-            return f"Clear Read only on the dictionary entry {table}.{name}."
-        return f"Give the account's role a write rule (ACL) on {table}.{name}, or stop the rule that sets it."
+            return f"System Definition > Dictionary > {table}.{name}: clear Read only."
+        return f"{access_rule(table, 'write', name)} Or stop the business rule that sets it."
 
     def _shown(self, target: Target, row: Row) -> Shown:
         id_ = text_of(row["sys_id"])

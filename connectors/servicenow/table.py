@@ -20,6 +20,7 @@ from requests import codes
 from connectors.errors import ContractBroken, CredentialsRefused, Unavailable
 from connectors.http import Answer, Http
 from connectors.servicenow.query import joined
+from connectors.servicenow.recipe import access_rule
 
 Row = Mapping[str, Any]
 
@@ -310,7 +311,7 @@ def _bare(row: Row, shown: Sequence[str]) -> Row:
 def _refuse(table: str, status: int, document: Mapping[str, Any]) -> NoReturn:
     said = f"The instance refused to read {table} ({status}: {refusal_of(document)})."
     if status == codes.forbidden:
-        fix = f"Give the account's role a read rule (ACL) on {table}, and name {table} in its REST API access policy."
+        fix = f"{access_rule(table, 'read')} With an API key, name {table} in its REST API access policy too."
         raise TableClosed(said, fix=fix)
     raise TableNotThere(said, fix=f"Take {table} out of read, or install the plugin that brings it.")
 

@@ -115,7 +115,13 @@ class TestReading:
             assert {each for page in pages for each in page.gone} == {gone}
             snow.tool.drops = lambda term: term.startswith(("tablename=", "sys_created_on>"))
             snow.tool.tables.load(
-                "sys_audit_delete", {"sys_id": "0" * 32, "tablename": "risk", "documentkey": stays}
+                "sys_audit_delete",
+                {
+                    "sys_id": "0" * 32,
+                    "tablename": "risk",
+                    "documentkey": stays,
+                    "sys_created_on": "2026-03-01 14:00:00",
+                },
             )
             pages = list(connector.pull(snow.stream, pages[-1].cursor))
             assert not any(stays in page.gone for page in pages), (
@@ -355,7 +361,7 @@ class TestWriting:
 
     @pytest.mark.parametrize(
         ("name", "value", "fix"),
-        [("u_rag_overall", "purple", "choices"), ("u_absent", "x", "Create the column")],
+        [("u_rag_overall", "purple", "Choice Lists > New"), ("u_absent", "x", "Dictionary > New")],
     )
     def test_the_fix_is_what_the_dictionary_says(
         self, snow: ServiceNowHarness, connector: ServiceNow, name: str, value: str, fix: str

@@ -17,7 +17,7 @@ STAGING = "u_portico_import"
 MAP = TransformMap("Portico", "pm_project")
 NEVER = (
     "state", "incident_state", "close_code", "close_notes", "closed_at", "resolved_at", "active", "stage",
-    "approval", "work_notes", "comments", "sys_updated_on", "sys_mod_count",
+    "approval", "percent_complete", "end_date", "work_notes", "comments", "sys_updated_on", "sys_mod_count",
 )  # fmt: skip
 
 
