@@ -320,8 +320,8 @@ class Puller:
                 return
             records.note_census(db, read, event.absent)
             self._bury(db, read, event.gone)
-            records.leave(db, read, event.left, at=self.now, run_id=self.run_id)
-            runs.release(db, read.connection, read.kind, event.left, of_write=False)
+            left = records.leave(db, read, event.left, at=self.now, run_id=self.run_id)
+            runs.release(db, read.connection, read.kind, left, of_write=False)
             reach("pull.in_count")
             records.keep_cursor(db, read, census_at=self.now)
         result.deleted += len(event.gone)

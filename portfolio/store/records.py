@@ -275,17 +275,24 @@ def bury(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_id
             history.delete(db, entity, *_named(table, read, some), at=at, run_id=run_id)
 
 
-def leave(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_id: str) -> None:
-    """Notes that these records exist but left the scope: they count no more until a read gives them again."""
-    for some in batches(sorted(ids)):
-        db.execute(
+def leave(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_id: str) -> list[str]:
+    """Notes that these records exist but left the scope: they count no more until a read gives them again.
+
+    One that another scope has given meanwhile stays there; the ids of the others are returned.
+    """
+    left: list[str] = []
+    for wanted in batches(sorted(ids)):
+        some = db.scalars(
             update(source_record)
-            .where(*_within(read), source_record.c.external_id.in_(some))
+            .where(*_within(read), source_record.c.external_id.in_(wanted))
             .values(missing=LEFT)
-        )
+            .returning(source_record.c.external_id)
+        ).all()
         touched.ids(db, read.connection, read.kind, some)
         for entity, table in tables.entity_tables.items():
             history.leave(db, entity, *_named(table, read, some), at=at, run_id=run_id)
+        left += some
+    return left
 
 
 def _named(table: Any, read: Read, ids: Sequence[str]) -> tuple[Any, ...]:

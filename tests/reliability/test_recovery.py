@@ -102,6 +102,19 @@ def test_a_record_that_becomes_visible_again_is_read_again(village: Village, cen
     assert village.report()["projects"][0]["work"]["todo"] == 3
 
 
+@pytest.mark.parametrize(("of", "to"), ["ab", "ba"])
+def test_a_record_that_moves_between_two_scopes_counts_in_the_new_one(
+    village: Village, of: str, to: str
+) -> None:
+    village.tools["work"].put("w09", item("PRJ0", team=of), "work_item")
+    village.run()
+    village.tools["work"].put("w09", item("PRJ0", "done", team=to), "work_item")
+    village.run(census=True)
+
+    assert village.report()["projects"][0]["work"]["done"] == 1
+    village.check(quiet=True)
+
+
 def test_a_record_that_was_never_given_is_noticed_by_the_census(village: Village) -> None:
     village.tools["work"].hidden.add("w00")
     village.run()
