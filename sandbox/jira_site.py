@@ -123,6 +123,8 @@ class Site:
     repeating: bool = False
     short_pages: bool = False
     """Token pages hold fewer than asked for, and now and then nothing at all, before the end."""
+    hidden: set[int] = field(default_factory=set)
+    """Issues that the account may not see."""
     archived: set[int] = field(default_factory=set)
     """Issues that search does not hold any more, and that a read by id still finds."""
     withheld: int = 0
@@ -189,12 +191,14 @@ class Site:
     def find(self, id_or_key: str) -> Issue | None:
         """The issue of that id, key or former key."""
         if id_or_key.isdigit():
-            return self.issues.get(int(id_or_key))
-        wanted = id_or_key.upper()
-        for issue in self.issues.values():
-            if issue.key == wanted or wanted in issue.former_keys:
-                return issue
-        return None
+            found = self.issues.get(int(id_or_key))
+        else:
+            wanted = id_or_key.upper()
+            named = (
+                each for each in self.issues.values() if each.key == wanted or wanted in each.former_keys
+            )
+            found = next(named, None)
+        return None if found is None or found.id in self.hidden else found
 
     def seen_updated(self, issue: Issue) -> datetime | None:
         """The `updated` that search sees; None: search does not know the issue yet."""
@@ -213,7 +217,7 @@ class Site:
         rows = [
             (issue, row)
             for issue, row in self._rows()
-            if issue.id not in self.archived and query.matches(row)
+            if issue.id not in self.archived and issue.id not in self.hidden and query.matches(row)
         ]
         return [issue for issue, _ in _sorted(rows, query)]
 

@@ -1,6 +1,6 @@
 """A Jira of the sandbox served on loopback, its connectors, and the hands of its users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -52,6 +52,7 @@ class Served:
         self.site.projects["CON"] = {"id": "10001", "key": "CON", "name": "Contract"}
         self.sent: list[requests.PreparedRequest] = []
         app = create_site_app(self.site)
+        self._app = app
         self._record(app)
         self.exchanges: list[Exchange] = []
         record(app, product, self.exchanges)
@@ -68,6 +69,10 @@ class Served:
             )
 
         app.before_request_funcs.setdefault(None, []).insert(0, keep)
+
+    def before_each(self, act: Callable[[], None]) -> None:
+        """Somebody acts before each request is answered."""
+        self._app.before_request_funcs.setdefault(None, []).insert(0, act)
 
     def tick(self, seconds: float = 5) -> None:
         self.at += timedelta(seconds=seconds)
