@@ -18,6 +18,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, make_response, request
 
 from sandbox.city import City
+from sandbox.jira_admin import add_admin
 from sandbox.jira_bulk import add_bulk, too_often
 from sandbox.jira_city import fill
 from sandbox.jira_gateway import scope_of
@@ -66,6 +67,7 @@ def create_site_app(site: Site) -> Flask:
     _add_frame(app, site)
     _add_platform(app, site)
     _add_feeds(app, site)
+    add_admin(app, site)
     if site.product == "cloud":
         _add_cloud(app, site)
         add_bulk(app, site)
