@@ -33,7 +33,7 @@ def add_admin(app: Flask, site: Site) -> None:
     @app.post("/rest/api/<version>/screens/addToDefault/<field>")
     def on_screen(field: str) -> Response:
         site.fields[field] = replace(site.fields[field], editable=True)
-        return jsonify({})
+        return jsonify({}) if site.product == "cloud" else make_response("", 204)
 
     if site.product != "cloud":
         return
