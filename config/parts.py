@@ -30,7 +30,9 @@ from config import hours
 class Part(BaseModel):
     """A frozen part of the settings; a key that it does not have is an error that knows which keys it has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+    )
 
     @model_validator(mode="wrap")
     @classmethod

@@ -321,8 +321,9 @@ def keep_cursor(db: Connection, read: Read, **values: Any) -> None:
 def counts(db: Connection, names: Collection[str]) -> dict[str, int]:
     """Records of these connections that are neither deleted nor out of their scope."""
     place = source_record.c.connection
-    every = select(place, func.count()).where(place.in_(names)).group_by(place)
-    found = {row[0]: row[1] for row in db.execute(every)}
-    for name, gone in db.execute(every.where(tables.GONE)):
-        found[name] -= gone
-    return found
+    rows = db.execute(
+        select(place, func.count())
+        .where(place.in_(names), source_record.c.deleted_at.is_(None), source_record.c.missing != LEFT)
+        .group_by(place)
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,6 +1,6 @@
 """The store's tables. Entity tables follow from `portfolio.model`; the others are listed here."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table
 
 from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS, Entity
 from portfolio.store.types import Document, Instant, Packed, Words, column_type
@@ -31,13 +31,8 @@ def _entity_table(entity: Entity) -> Table:
 
 
 entity_tables = {name: _entity_table(ENTITIES[name]) for name in PULLED}
-Index(
-    "ix_work_item_parent",
-    entity_tables["work_item"].c.connection,
-    entity_tables["work_item"].c.parent_id,
-    sqlite_where=entity_tables["work_item"].c.parent_id.is_not(None),
-    postgresql_where=entity_tables["work_item"].c.parent_id.is_not(None),
-)
+_item = entity_tables["work_item"]
+Index("ix_work_item_parent", _item.c.connection, _item.c.parent_id)
 
 source_record = Table(
     "source_record",
@@ -59,10 +54,14 @@ source_record = Table(
     Column("missing", Integer, nullable=False, default=0),
     Column("deleted_at", Instant),
 )
-Index("ix_source_record_key", source_record.c.connection, source_record.c.external_key)
-GONE = text("(deleted_at IS NOT NULL OR missing = -1)")
-"""The records that count no more, deleted or out of their scope: few among many."""
-Index("ix_source_record_gone", source_record.c.connection, sqlite_where=GONE, postgresql_where=GONE)
+Index(
+    "ix_source_record_key",
+    source_record.c.connection,
+    source_record.c.external_key,
+    source_record.c.missing,
+    source_record.c.deleted_at,
+)
+"""Finds a record by its key, and counts without touching the records themselves."""
 
 history = Table(
     "history",

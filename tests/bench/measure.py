@@ -58,11 +58,12 @@ class Spent:
 
 
 def spend(command: list[str], **environment: str) -> tuple[Spent, str]:
-    """Runs a command to its end."""
+    """Runs a command to its end. It may keep its compiled modules, as an installed program does."""
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+            command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, env={**given, **environment}
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began

@@ -510,14 +510,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
     op.create_index(
-        "ix_source_record_gone",
+        "ix_source_record_key",
         "source_record",
-        ["connection"],
+        ["connection", "external_key", "missing", "deleted_at"],
         unique=False,
-        sqlite_where=sa.text("(deleted_at IS NOT NULL OR missing = -1)"),
-        postgresql_where=sa.text("(deleted_at IS NOT NULL OR missing = -1)"),
     )
-    op.create_index("ix_source_record_key", "source_record", ["connection", "external_key"], unique=False)
     op.create_table(
         "status_report",
         sa.Column("connection", sa.Text(), nullable=False),
@@ -629,14 +626,7 @@ def upgrade() -> None:
         sa.Column("left_scope", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
     )
-    op.create_index(
-        "ix_work_item_parent",
-        "work_item",
-        ["connection", "parent_id"],
-        unique=False,
-        sqlite_where=sa.text("parent_id IS NOT NULL"),
-        postgresql_where=sa.text("parent_id IS NOT NULL"),
-    )
+    op.create_index("ix_work_item_parent", "work_item", ["connection", "parent_id"], unique=False)
     op.create_index("ix_work_item_project", "work_item", ["project_key"], unique=False)
     op.create_table(
         "write",
