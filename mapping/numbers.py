@@ -1,6 +1,7 @@
 """Numbers out of source values: strict, exact, never through a binary float."""
 
 import re
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -20,7 +21,8 @@ _AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _CODE = re.compile(r"([A-Z]{3})\s*(?=[-(0-9$.])|(?<=[0-9).-])\s*([A-Z]{3})")
 _SIDE = re.compile(r"\s*(CR|DR)\.?", re.IGNORECASE)
-_CLOCK = re.compile(r"1970-01-(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
+_CLOCK = re.compile(r"197\d-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+"""A duration as a time since 1970; one of ten years is a date."""
 
 
 def _exact(value: Any) -> Decimal | None:
@@ -142,9 +144,12 @@ def percent(value: Any) -> Decimal:
 
 def hours(value: Any) -> Decimal:
     """Hours to four places, from seconds (Jira) or a duration counted as a time since 1970 (ServiceNow)."""
-    if isinstance(value, str) and (found := _CLOCK.fullmatch(value.strip())):
-        day, hour, minute, second = (int(part) for part in found.groups())
-        seconds = Decimal(((day - 1) * 24 + hour) * 3600 + minute * 60 + second)
+    if isinstance(value, str) and _CLOCK.fullmatch(value.strip()):
+        try:
+            length = datetime.fromisoformat(value.strip()) - datetime(1970, 1, 1)  # noqa: DTZ001 - a length of time
+        except ValueError:
+            raise BadValueError("not a duration") from None
+        seconds = Decimal(length.days * 86400 + length.seconds)
     else:
         seconds = number(value)
     return (seconds / 3600).quantize(Decimal("0.0001"))

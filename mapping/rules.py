@@ -77,7 +77,12 @@ class Rule:
         return None if column is None else body.get(column)
 
     def read(self, value: Any, context: Context) -> Any:
-        """The typed value of a source value; None if the source says nothing. Raises `BadValueError`."""
+        """The typed value of a source value; None if the source says nothing. Raises `BadValueError`.
+
+        Of a time that comes as stored and as displayed, the stored one counts: the other is in a reader's zone.
+        """
+        if self.codec.name in _OF_TIME and isinstance(value, Mapping) and "display_value" in value:
+            value = value.get("value")
         if is_empty(value) or (value is False and self.codec.name in _OF_TIME):
             if self.default is None:
                 return None

@@ -124,9 +124,9 @@ class TestReading:
                 },
             )
             pages = list(connector.pull(snow.stream, pages[-1].cursor))
-            assert not any(stays in page.gone for page in pages), (
-                "neither another table's entries nor old ones"
-            )
+            assert not any(stays in page.gone for page in pages)
+            asked = [params.get("sysparm_query", "") for _, _, params in snow.tool.requests]
+            assert not any(query.startswith("sys_idIN") and stays in query for query in asked)
             snow.tool.tables.delete("pm_project", stays)
             snow.tool.drops = lambda _: False
             snow.tool.rights.closed.add("sys_audit_delete")
@@ -247,6 +247,13 @@ class TestReading:
         assert seen
         assert seen | set(ids_of(connector, snow.stream, pages[-1].cursor)) == set(snow.truth())
         assert len(seen) + len(ids_of(connector, snow.stream, pages[-1].cursor)) == 9
+
+    def test_an_instance_with_no_free_semaphore_is_asked_again(
+        self, snow: ServiceNowHarness, connector: ServiceNow
+    ) -> None:
+        made = snow.add(1)
+        snow.tool.busy = 2
+        assert ids_of(connector, snow.stream) == made
 
     def test_a_dropped_term_of_the_scope_is_noticed(
         self, snow: ServiceNowHarness, connector: ServiceNow
@@ -462,6 +469,16 @@ class TestSetUp:
             assert (identity.account, identity.tenant) == ("unknown", "127.0.0.1")
             assert [each.severity for each in identity.findings] == ["warning"]
             connector.close()
+
+    def test_an_account_that_may_do_everything_is_warned_of(self, snow: ServiceNowHarness) -> None:
+        user = {"sys_id": sys_id("bot"), "user_name": snow.tool.user, "web_service_access_only": "true"}
+        snow.tool.tables.load("sys_user", user)
+        snow.tool.tables.load("sys_user_role", {"sys_id": sys_id("role"), "name": "admin"})
+        held = {"sys_id": sys_id("held"), "user": sys_id("bot"), "role": sys_id("role")}
+        snow.tool.tables.load("sys_user_has_role", held)
+        connector = snow.connect()
+        assert [each.severity for each in connector.check().findings] == ["info", "warning"]
+        connector.close()
 
     def test_describe_tells_types_options_and_hints(
         self, snow: ServiceNowHarness, connector: ServiceNow

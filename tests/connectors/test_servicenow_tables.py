@@ -399,6 +399,20 @@ def test_a_table_without_a_shipped_mapping_fills_an_entity_by_mapping(snow: Serv
     assert all(each.row and each.row["name"].startswith("FY") for each in found)
 
 
+def test_a_duration_of_any_length_is_hours() -> None:
+    translator = Translator(load("servicenow", "pm_project_task"), context_of(PORTFOLIO))
+
+    def read(text: str) -> tuple[Decimal | None, list[str]]:
+        found = translator.translate({"effort": text})
+        return (found.row or {}).get("estimate_hours"), [each.field for each in found.rejects]
+
+    assert read("1970-01-01 00:30:00") == (Decimal("0.5"), [])
+    assert read("1970-02-15 06:00:00") == (Decimal(1086), [])
+    assert read("1971-01-01 00:00:00") == (Decimal(8760), [])
+    assert read("1970-02-30 06:00:00") == (None, ["estimate_hours"])
+    assert read("2026-11-20 06:00:00") == (None, ["estimate_hours"])
+
+
 def test_amounts_of_any_locale_are_read_or_refused() -> None:
     translator = Translator(load("servicenow", "fm_expense_line"), context_of(PORTFOLIO))
 
