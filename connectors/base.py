@@ -78,7 +78,9 @@ class Page:
     A read that stops after any page and resumes from that page's cursor misses nothing (duplicates allowed, gaps not).
     `last` is true on the page that ends the read. `complete` is only meaningful there: false when the tool announced
     more records than it gave, and then the read drives no deletion and no write. `replaces` is true on the pages of a read
-    that is the whole truth of its scope (`full` streams): rows of the scope that it did not hold are gone.
+    that is the whole truth of its scope (`full` streams): rows of the scope that it did not hold are gone. `mended` are
+    ids under which an earlier read refused something that is now read: a file, a plan; `NAME#` stands for all rows of a file
+    that is read anew. What this read refused itself stays refused.
     """
 
     records: Sequence[SourceRecord]
@@ -88,6 +90,7 @@ class Page:
     replaces: bool = False
     rejects: Sequence[BadRow] = ()
     gone: frozenset[str] = frozenset()
+    mended: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

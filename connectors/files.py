@@ -230,6 +230,7 @@ class Files:
         `whole`: they are all there are, so the cursor moves only once all have been read.
         """
         done = {} if whole else dict(known)
+        ended: list[str] = []
         for file in files:
             try:
                 prove(file.path, file.sheet, file.manifest)
@@ -238,15 +239,21 @@ class Files:
                     records = [row for row in batch if isinstance(row, SourceRecord)]
                     rejects = [row for row in batch if isinstance(row, BadRow)]
                     here = dict(known if whole else done)
-                    yield Page(records, here, last=False, replaces=whole, rejects=rejects)
+                    yield Page(records, here, last=False, replaces=whole, rejects=rejects, mended=ended)
+                    ended = []
                 done[file.name] = file.sha
+                ended += [file.name, f"{file.name}#"]
             except Unreadable as refusal:
                 complete = False
                 reason = f"{file.name} is refused as a whole: {refusal}"
                 here = dict(known if whole else done)
-                yield Page((), here, last=False, rejects=[BadRow(file.name, None, None, reason)])
+                yield Page(
+                    (), here, last=False, rejects=[BadRow(file.name, None, None, reason)], mended=ended
+                )
+                ended = []
         cursor = done if complete else {**known, **done}
-        yield Page((), cursor, last=True, complete=complete, replaces=whole and complete)
+        sound = [*ended, stream.scope, *(done if complete else ())]
+        yield Page((), cursor, last=True, complete=complete, replaces=whole and complete, mended=sound)
 
     def _entries(self, pattern: str) -> list[Path]:
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:

@@ -264,7 +264,13 @@ class Planner:
                 marks[plan.id] = {task_id: mark for task_id, mark in known.items() if task_id in board.tasks}
         rejects = [BadRow(each.scope, None, None, each.reason) for each in hidden]
         yield Page(
-            (), kept(), last=True, complete=whole and not hidden, replaces=stream.full, rejects=rejects
+            (),
+            kept(),
+            last=True,
+            complete=whole and not hidden,
+            replaces=stream.full,
+            rejects=rejects,
+            mended=[stream.scope, *(plan.title for plan in plans)],
         )
 
     def _plans(self, stream: Stream, cursor: Cursor) -> tuple[list[Plan], list[Unreachable]]:

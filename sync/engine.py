@@ -14,12 +14,12 @@ from config.settings import Settings
 from connectors.base import Connector
 from connectors.errors import ConnectorError
 from portfolio.judge import Policy
-from portfolio.store import leases, runs, writes
+from portfolio.store import leases, runs, snapshots, writes
 from portfolio.store.database import Store
 from portfolio.store.failures import StoreFailed
 from sync import guards, settling, sighting
 from sync import plan as planning
-from sync.assess import Assessed, assess
+from sync.assess import Assessed, assess, quarantine
 from sync.crash import reach
 from sync.errand import FAILED, HELD_BACK, READ, Errand
 from sync.outcome import Caps, Report, told
@@ -244,8 +244,18 @@ class Run:
         writer = Writer(self.errand, targets, self._seen.shown)
         changes = (each for each in self.report.plan.changes if each.connection not in held)
         writer.apply(self._writable(), changes)
+        self._tell_quarantine()
         self.report.interrupted = self.report.interrupted or self.errand.stop.is_set()
         reach("apply.done")
+
+    def _tell_quarantine(self) -> None:
+        """Keeps a further snapshot where this run's writes changed what is in quarantine."""
+        store, settings = self.errand.store, self.errand.settings
+        with store.transaction() as db:
+            leases.lock(db, PORTFOLIO)
+            last = snapshots.newest(db)
+            if last is not None and last.portfolio["quarantine"] != quarantine(db):
+                assess(db, settings, self.policy, now=self.errand.now, run_id=self.report.run_id)
 
     def _alarm(self, held: Mapping[str, str]) -> None:
         """A brake that holds writes is an alarm until a run of that connection is held no more."""

@@ -62,6 +62,8 @@ class Result:
     busy: bool = False
     """Another process holds this connection; nothing of it was touched here."""
     notes: list[str] = field(default_factory=list)
+    refused: set[tuple[str, str]] = field(default_factory=set)
+    """Kind and id of what this read gave that never became a record."""
 
     @property
     def ok(self) -> bool:
@@ -255,6 +257,9 @@ class Puller:
                 for row in page.rejects
             ]
             runs.hold_back(db, bad, of_write=False, at=self.now, run_id=self.run_id)
+            result.refused |= {(read.kind, row.id) for row in page.rejects}
+            again = {id_ for kind, id_ in result.refused if kind == read.kind}
+            records.mend(db, read, page.mended, but=again)
             result.records += len(page.records)
             result.changed += len(changed)
             result.rejected += rejected + len(bad)

@@ -152,7 +152,12 @@ def arriving(events: "queue.Queue[Event]") -> Iterator[Event]:
 
 
 def _is_large(event: Event) -> TypeGuard[Arrived]:
-    return isinstance(event, Arrived) and not event.page.rejects and len(event.page.records) in LARGE
+    return (
+        isinstance(event, Arrived)
+        and not event.page.mended
+        and not event.page.rejects
+        and len(event.page.records) in LARGE
+    )
 
 
 def _joined(event: Arrived, following: Event) -> Arrived | None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from portfolio.store import bulk, history, tables, touched
+from portfolio.store.tables import quarantine, source_record
 from portfolio.store.tables import scope as scopes
-from portfolio.store.tables import source_record
 from portfolio.store.types import Dumped, canonical, dump
 
 BATCH = 400
@@ -293,6 +293,25 @@ def leave(db: Connection, read: Read, ids: Iterable[str], *, at: datetime, run_i
             history.leave(db, entity, *_named(table, read, some), at=at, run_id=run_id)
         left += some
     return left
+
+
+def mend(db: Connection, read: Read, places: Iterable[str], *, but: Collection[str]) -> None:
+    """Ends the quarantine of what never became a record at these places (`Page.mended`), except for the ids in `but`."""
+    id_ = quarantine.c.external_id
+    named = [column == getattr(read, column.name) for column in (quarantine.c.connection, quarantine.c.kind)]
+    stored = select(source_record.c.external_id).where(
+        source_record.c.connection == read.connection,
+        source_record.c.kind == read.kind,
+        source_record.c.external_id == id_,
+    )
+    for place in places:
+        there = id_.startswith(place, autoescape=True) if place.endswith("#") else id_ == place
+        refused = db.execute(
+            select(quarantine.c.id, id_).where(*named, quarantine.c.write.is_(False), there, ~stored.exists())
+        ).all()
+        ended = [row.id for row in refused if row.external_id not in but]
+        if ended:
+            db.execute(delete(quarantine).where(quarantine.c.id.in_(ended)))
 
 
 def _named(table: Any, read: Read, ids: Sequence[str]) -> tuple[Any, ...]:
