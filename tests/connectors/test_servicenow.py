@@ -145,6 +145,10 @@ class TestReading:
             assert late in ids_of(connector, snow.stream, cursor)
             connector.close()
 
+    def test_a_table_without_records_is_empty_and_complete(self, connector: ServiceNow) -> None:
+        page = last(connector, Stream("risk", fields=("number",)))
+        assert (page.records, page.last, page.complete) == ([], True, True)
+
     def test_a_second_that_is_not_kept_to_is_noticed(
         self, snow: ServiceNowHarness, connector: ServiceNow
     ) -> None:
