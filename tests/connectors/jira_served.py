@@ -189,8 +189,9 @@ class InTheCity:
         self.exchanges: list[Exchange] = []
         record(self.app, product, self.exchanges)
         self.server = serve(self.app)
-        auth = basic(self.site.email, self.site.token) if product == "cloud" else bearer(self.site.token)
-        self.jira = Jira("jira", Http(self.server.url, auth=auth), read_only=False, page_size=40)
+        site = self.site
+        self.auth = basic(site.email, site.token) if product == "cloud" else bearer(site.token)
+        self.jira = Jira("jira", Http(self.server.url, auth=self.auth), read_only=False, page_size=40)
 
     def stop(self) -> None:
         self.jira.close()

@@ -5,9 +5,9 @@ import pytest
 from jira import JIRA
 
 from connectors.base import Stream, Target
-from connectors.errors import (
-    StopConnection,
-)
+from connectors.errors import StopConnection
+from connectors.http import Http
+from connectors.jira import Jira
 from tests.conftest import missing
 from tests.connectors.jira_contract import available, violations
 from tests.connectors.jira_served import (
@@ -117,9 +117,9 @@ def test_the_contract_check_can_fail(cloud: Served, change: dict[str, Any], said
     assert f": {said}: " in problem
 
 
-def test_the_jira_package_speaks_with_the_sandbox(city: InTheCity) -> None:
+def vendor(city: InTheCity) -> JIRA:
     cloud = city.site.product == "cloud"
-    client = JIRA(
+    return JIRA(
         server=city.server.url,
         basic_auth=(city.site.email, city.site.token) if cloud else None,
         token_auth=None if cloud else city.site.token,
@@ -127,6 +127,39 @@ def test_the_jira_package_speaks_with_the_sandbox(city: InTheCity) -> None:
         timeout=(5, 10),
         max_retries=0,
     )
+
+
+def test_the_jira_package_sees_in_the_sandbox_what_the_connector_sees(city: InTheCity) -> None:
+    client = vendor(city)
+    try:
+        described = {each.id: each for each in city.jira.describe("issue")}
+        assert {each["id"]: each["name"] for each in client.fields()} == {
+            each.id: each.name for each in described.values()
+        }
+        assert {each.key for each in client.projects()} == {
+            each.key for each in records(city.jira, Stream("project"))
+        }
+        versions = records(city.jira, Stream("version", scope="PERMIT"))
+        assert [each.id for each in client.project_versions("PERMIT")] == [each.id for each in versions]
+        assert client.project("PERMIT").key == "PERMIT"
+        meta = client.editmeta("PERMIT-1")["fields"]
+        assert {id_ for id_, each in described.items() if each.writable} <= set(meta)
+        assert [each["value"] for each in meta[RAG]["allowedValues"]] == list(described[RAG].options)
+        held = client.my_permissions(projectKey="PERMIT", permissions="EDIT_ISSUES")["permissions"]
+        assert held["EDIT_ISSUES"]["havePermission"]
+        assert {each.name for each in client.statuses()} == {"To Do", "In Progress", "Done", "Cancelled"}
+        assert client.myself()["displayName"] == "Portico"
+        writing = Jira("jira", Http(city.server.url, auth=city.auth), read_only=False, property_key="portico")
+        assert push(writing, "PERMIT-1", {GATE: "G2"}).error is None
+        writing.close()
+        assert client.issue_property("PERMIT-1", "portico").value.fields.customfield_10201 == "G2"
+    finally:
+        client.close()  # type: ignore[no-untyped-call]
+
+
+def test_the_jira_package_speaks_with_the_sandbox(city: InTheCity) -> None:
+    cloud = city.site.product == "cloud"
+    client = vendor(city)
     try:
         assert client._is_cloud is cloud
         jql = "project = PERMIT ORDER BY updated ASC, key ASC"
