@@ -158,12 +158,12 @@ class Jira:
         if self._site.server.cloud:
             pages = self._cloud_pages(query(self._site, stream.scope, since, dates), asked, reach)
         else:
-            what = {"fields": asked.fields, **({"expand": ["changelog"]} if asked.history else {})}
-            steps = self._offsets(stream, since, dates, what, reach)
+            steps = self._offsets(stream, since, dates, asked.what, reach)
             pages = ((step.issues, [], step.last, step.complete) for step in steps)
         for issues, rejects, last, complete in pages:
-            asked.epics(issues)
-            records = [asked.record(each) for each in issues]
+            beside = [] if before is None else self._blocked_by(issues, stream, asked)
+            asked.epics([*issues, *beside])
+            records = [asked.record(each) for each in (*issues, *beside)]
             yield Page(
                 records=[each for each in records if isinstance(each, SourceRecord)],
                 cursor={"updated": reach.final if last else reach.sure, "dates": dates},
@@ -171,6 +171,27 @@ class Jira:
                 complete=complete,
                 rejects=[*rejects, *(each for each in records if isinstance(each, BadRow))],
             )
+
+    def _blocked_by(self, issues: Sequence[Json], stream: Stream, asked: Asked) -> Sequence[Json]:
+        """The issues of the scope that these block: whether they are blocked may have changed, and Jira does not say so."""
+        ids = sorted(asked.blocked_ids(issues) - {str(each.get("id")) for each in issues})
+        found: list[Json] = []
+        for start in range(0, len(ids), AT_ONCE):
+            among = f"id in ({', '.join(ids[start : start + AT_ONCE])})"
+            scope = f"({stream.scope}) AND {among}" if stream.scope.strip() else among
+            found += self._of(query(self._site, scope, None, "epoch"), asked)
+        return found
+
+    def _of(self, jql: str, asked: Asked) -> Sequence[Json]:
+        """At most a hundred issues that a query finds."""
+        if self._site.server.cloud:
+            steps = cloud_walk(self._site, jql, AT_ONCE)
+            ids = [str(each.get("id")) for step in steps for each in step.issues]
+            issues = fetched(self._site, ids, asked.fields)[0]
+            return with_changes(self._site, issues) if asked.history else issues
+        body = {"jql": jql, "maxResults": AT_ONCE, **asked.what}
+        answer = self._site.read("POST", f"{self._site.api}/search", json=body)
+        return self._site.rows(self._site.document(answer).get("issues"), "issues")
 
     def _cloud_pages(
         self, jql: str, asked: Asked, reach: Reach

@@ -54,6 +54,22 @@ class Asked:
             list(dict.fromkeys([*_BASICS, *ids, *self._texts, *stream.owned])) if stream.fields else ["*all"]
         )
 
+    @property
+    def what(self) -> Json:
+        """What a search of Data Center is to give of each issue."""
+        return {"fields": self.fields, **({"expand": ["changelog"]} if self.history else {})}
+
+    def blocked_ids(self, issues: Sequence[Json]) -> set[str]:
+        """The issues that these block, if the mapping asks who is blocked."""
+        if _BLOCKED_BY not in self._known:
+            return set()
+        return {
+            str(other["id"])
+            for each in issues
+            for link in (each.get("fields") or {}).get("issuelinks") or ()
+            if (other := link.get("outwardIssue")) and other.get("id") and _blocks(link)
+        }
+
     def epics(self, issues: Sequence[Json]) -> None:
         """Learns the ids of the epics of these issues (Data Center: an issue names its epic by key)."""
         keys = {key for each in issues if (key := self._epic(each.get("fields") or {}))} - self._epics.keys()
@@ -128,12 +144,17 @@ def instant_of(issue: Json, name: str) -> datetime | None:
 
 def _blockers(held: Json) -> Iterator[str]:
     for link in held.get("issuelinks") or ():
-        kind, other = link.get("type") or {}, link.get("inwardIssue")
-        if not other or (kind.get("name") != "Blocks" and kind.get("inward") != "is blocked by"):
+        other = link.get("inwardIssue")
+        if not other or not _blocks(link):
             continue
         status = (other.get("fields") or {}).get("status") or {}
         if (status.get("statusCategory") or {}).get("key") != "done":
             yield str(other.get("key"))
+
+
+def _blocks(link: Json) -> bool:
+    kind = link.get("type") or {}
+    return kind.get("name") == "Blocks" or kind.get("inward") == "is blocked by"
 
 
 def _known(site: Site, name: str) -> tuple[str, ...]:

@@ -114,6 +114,33 @@ def test_an_open_blocking_issue_blocks(either: Served) -> None:
     assert (blocked.body["known"], free.body["known"]) == ({"blockedBy": "CON-8"}, {"blockedBy": None})
 
 
+def test_an_issue_is_free_as_soon_as_what_blocks_it_is_done(either: Served) -> None:
+    blocks = {"id": "10000", "name": "Blocks", "inward": "is blocked by", "outward": "blocks"}
+    (blocked, outside), (blocker,) = either.add(2), either.add(1)
+    link: dict[str, Any] = {
+        "id": "1",
+        "type": blocks,
+        "inwardIssue": {"key": blocker.key, "fields": {"status": STATUS["To Do"]}},
+    }
+    either.edit(blocked, issuelinks=[link])
+    away = [
+        {"id": str(number), "type": blocks, "outwardIssue": {"id": str(each.id), "key": each.key}}
+        for number, each in enumerate((blocked, outside))
+    ]
+    either.edit(blocker, issuelinks=away)
+    either.site.projects["OUT"] = {"id": "10002", "key": "OUT", "name": "Elsewhere"}
+    either.site.move(outside, "OUT")
+    jira, stream = either.connect(overlap_seconds=2), asking("known.blockedBy")
+    first = list(jira.pull(stream, None))
+    either.tick(3600)
+    either.edit(blocker, status=STATUS["Done"])
+    link["inwardIssue"]["fields"]["status"] = STATUS["Done"]
+    later = records(jira, stream, first[-1].cursor)
+    assert {each.key: each.body["known"]["blockedBy"] for each in later} == {"CON-3": None, "CON-1": None}
+    plain = records(jira, asking("fields.summary"), first[-1].cursor)
+    assert [each.key for each in plain] == ["CON-3"]
+
+
 def moved(served: Served, issue: Issue, *names: str) -> list[datetime]:
     at = []
     for name in names:
