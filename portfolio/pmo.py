@@ -275,15 +275,17 @@ def _metric(
         "better": metric.better,
         **figure,
         "because": _because(metric, figure),
-        "months": [{"month": month, **_figure(metric, _in(every, month))} for month in months],
+        "months": [
+            {"month": month, **_figure(metric, found)} for month, found in _by_month(every, months).items()
+        ],
         "departments": [
             {
                 "department": name or None,
                 **_figure(metric, events),
                 "months": [
                     {"month": month, **_figure(metric, found)}
-                    for month in months
-                    if (found := _in(events, month))
+                    for month, found in _by_month(events, months).items()
+                    if found
                 ],
             }
             for name, events in sorted(by_department.items(), key=lambda pair: (not pair[0], pair[0]))
@@ -291,8 +293,11 @@ def _metric(
     }
 
 
-def _in(events: Iterable[Event], month: str) -> list[Event]:
-    return [each for each in events if each.day[:7] == month]
+def _by_month(events: Iterable[Event], months: Sequence[str]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = {month: [] for month in months}
+    for each in events:
+        found[each.day[:7]].append(each)
+    return found
 
 
 def _figure(metric: Metric, events: Sequence[Event]) -> dict[str, Any]:

@@ -232,25 +232,36 @@ def _projects(
     for each in scenario.slips:
         slips[each.project] = slips.get(each.project, 0) + each.months
     found = []
+    lost, still, rates = _missing(before), _missing(after), paces(plan, begin)
     for project in projects:
         key = project["key"]
-        old, new = (
-            sum((each.missing.get(key, NOTHING) for each in some), NOTHING) for some in (before, after)
-        )
+        old, new = lost.get(key, NOTHING), still.get(key, NOTHING)
         if old == new and key not in slips:
             continue
-        effect = _effect(project, slips.get(key, 0), old, new, pace(plan, key, begin))
+        effect = _effect(project, slips.get(key, 0), old, new, rates.get(key))
         found.append(effect)
     return sorted(
         found, key=lambda each: (-(each["later_days"] or 0), -each["hours_missing"], each["project"])
     )
 
 
-def pace(plan: Staffing, key: str, begin: str) -> Decimal | None:
-    """The hours a month that a project plans from a month on, over the months in which it plans any."""
-    mine = [load for load in plan.loads if load.project == key and load.month >= begin and load.hours]
-    months = {load.month for load in mine}
-    return sum((load.hours for load in mine), NOTHING) / len(months) if months else None
+def _missing(found: Iterable[Balance]) -> dict[str, Decimal]:
+    """The hours that each project goes without."""
+    whole: dict[str, Decimal] = {}
+    for each in found:
+        for key, some in each.missing.items():
+            whole[key] = whole.get(key, NOTHING) + some
+    return whole
+
+
+def paces(plan: Staffing, begin: str) -> dict[str, Decimal]:
+    """The hours a month that each project plans from a month on, over the months in which it plans any."""
+    planned: dict[str, dict[str, Decimal]] = {}
+    for load in plan.loads:
+        if load.project and load.month >= begin and load.hours:
+            months = planned.setdefault(load.project, {})
+            months[load.month] = months.get(load.month, NOTHING) + load.hours
+    return {key: sum(months.values(), NOTHING) / len(months) for key, months in planned.items()}
 
 
 def later(start: date, months: int) -> int | None:

@@ -110,6 +110,18 @@ def test_what_comes_from_outside_goes_first(
     assert (placed.over, placed.missing, placed.outside) == (over, missing, outside)
 
 
+def test_balances_stand_by_month_and_name() -> None:
+    rows = [row("Cy", "A", 1), row("Bo", "A", 1, month="2026-12"), row("Ana", "A", 1), row("Di", "A", 1)]
+    plan = staffing(rows)
+    found = balances(plan, [("Di", "2026-11"), *places(plan, "")])
+    assert [(each.month, each.who) for each in found] == [
+        ("2026-11", "Ana"),
+        ("2026-11", "Cy"),
+        ("2026-11", "Di"),
+        ("2026-12", "Bo"),
+    ]
+
+
 def test_without_a_stated_capacity_there_is_no_balance() -> None:
     plan = staffing([row("Ana", "A", 500, there=None)])
     assert balances(plan, places(plan, "")) == []
@@ -315,6 +327,13 @@ def test_without_any_effort_the_hours_are_unknown() -> None:
     found = ticket_demand(tickets, CapacityTerms(), TODAY, UTC_ZONE)
     assert (found.hours, found.people) == (None, {})
     assert (shown(found)["hours_per_month"], shown(found)["known"], shown(found)["of"]) == (None, 0, 1)
+
+
+def test_without_tickets_nothing_is_said_of_them() -> None:
+    nothing: dict[str, Any] = {"months": [], "hours_per_month": None, "known": 0, "of": 0, "types": []}
+    found = capacity([row("Ana", "A", None, month=None)])
+    assert found["tickets"] == nothing
+    assert (found["overloads"], found["months"][0]["ticket_hours"]) == ([], None)
 
 
 def test_a_person_has_one_name_whatever_the_tool_calls_them() -> None:

@@ -127,13 +127,15 @@ def test_the_ranking_goes_by_score_then_coverage_then_key() -> None:
             project("A", "high", "red"),
             project("E", None, "unknown", "300.00"),
             project("F", None, "unknown", None),
+            project("G", "high", "green", "200.00"),
         ],
         TERMS,
     )["rows"]
     assert [(each["rank"], each["project"], each["score"], each["coverage"]) for each in rows] == [
         (1, "A", 90.0, 1.0),
         (2, "B", 90.0, 1.0),
-        (3, "D", 50.0, 0.6),
+        (3, "G", 50.0, 1.0),
+        (4, "D", 50.0, 0.6),
         (None, "E", 100.0, 0.2),
         (None, "C", 50.0, 0.4),
         (None, "F", None, 0.0),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from config.planning import Leave, Mandate, Scenario, Slip
 from portfolio.staffing import Staffing, staffing
-from portfolio.whatif import applied, later, pace, whatif
+from portfolio.whatif import DAYS_A_MONTH, applied, later, paces, whatif
 from tests.portfolio.test_capacity import ROWS, row
 
 D = Decimal
@@ -146,6 +146,7 @@ def test_a_project_that_does_not_slip_suffers_from_one_that_does() -> None:
         (date(2027, 1, 31), 13, 394),
         (date(2026, 12, 15), 12, 365),
         (date(2026, 12, 15), 0, 0),
+        (date(9999, 11, 30), 1, 30),
         (date(9999, 12, 31), 1, None),
     ],
 )
@@ -314,8 +315,9 @@ def test_a_pace_is_the_mean_over_the_months_with_hours() -> None:
             row("Ana", "B", 5),
         ]
     )
-    assert pace(plan, "A", "2026-11") == 50
-    assert pace(plan, "C", "2026-11") is None
+    found: Any = paces(plan, "2026-11")
+    assert found == {"A": 50, "B": 5}
+    assert D("30.436875") == DAYS_A_MONTH
 
 
 def test_who_waits_for_a_project_waits_longer() -> None:
