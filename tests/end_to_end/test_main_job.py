@@ -82,6 +82,12 @@ def test_a_dry_run_leaves_a_store_as_it_was(office: Office) -> None:
     assert carrier(office).fields["customfield_10201"] != "by hand"
 
 
+def stamps_of(office: Office) -> list[tuple[object, ...]]:
+    """When each record was changed as its tool says, and its version, as last read."""
+    names = ("connection", "kind", "external_id", "source_updated_at", "version")
+    return sorted((tuple(row[name] for name in names) for row in office.rows("source_record")), key=str)
+
+
 def test_fields_are_filled_five_runs_write_nothing_and_drift_is_restored(
     store_url: str, tmp_path: Path
 ) -> None:
@@ -90,7 +96,9 @@ def test_fields_are_filled_five_runs_write_nothing_and_drift_is_restored(
         shown = filled(office)
         kept = {name: office.rows(name) for name in KEPT}
         writes, files = office.writes(), tree(tmp_path / "finance")
-        further = [office.sync() for _ in range(5)]
+        further = [office.sync("--full")]
+        stamps = stamps_of(office)
+        further += [office.sync(*how) for how in ((), (), (), ("--full",))]
 
         assert first.json["plan"]["held"] == []
         assert first.json["counts"]["written"] == first.json["counts"]["planned"] > 200
@@ -99,6 +107,8 @@ def test_fields_are_filled_five_runs_write_nothing_and_drift_is_restored(
         assert [each.json["counts"]["planned"] for each in further] == [0] * 5
         assert [each.json["counts"]["judged_anew"] for each in further] == [0] * 5
         assert office.writes() == writes
+        assert stamps_of(office) == stamps
+        assert {connection for connection, *_ in stamps} > WRITERS - {"ledger"}
         assert tree(tmp_path / "finance") == files
         assert {name: len(office.rows(name)) for name in KEPT} == {
             name: len(some) for name, some in kept.items()
