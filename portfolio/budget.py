@@ -61,6 +61,13 @@ class Budget:
             return None
         return self.variance / self.revised_budget
 
+    @property
+    def variance_original(self) -> Decimal | None:
+        """The same against the budget as it was first adopted: `original_budget - revised_budget + variance`."""
+        if self.variance is None or self.revised_budget is None or self.original_budget is None:
+            return None
+        return self.original_budget - self.revised_budget + self.variance
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerTerms:

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from portfolio import gates as stage
+from portfolio.baselines import versions
 from portfolio.budget import Budget
 from portfolio.dimensions import stale_reason
 from portfolio.earned_value import EarnedValue
@@ -103,6 +104,7 @@ def project(
             "finish_original": day(original),
             "rebaselined_on": [day(each) for each in rebaselined],
             "variance_days": late,
+            "variance_days_original": (finish - original).days if finish and original else late,
             "percent_complete": number(done.share),
         },
         "forecast": {
@@ -115,6 +117,18 @@ def project(
             "finish_spi_t": day(expected.finish_spi_t),
             "because_spi_t": expected.because_spi_t,
         },
+        "baselines": [
+            {
+                "name": each.name,
+                "set_on": day(each.set_on),
+                "start": day(each.start),
+                "finish": day(each.finish),
+                "planned_value": amount(each.planned_value),
+                "by": each.by,
+                "why": each.why,
+            }
+            for each in versions(facts)
+        ],
         "depends_on": list(facts.depends_on),
         "cost": {
             "fiscal_year": fiscal_year,
@@ -122,6 +136,7 @@ def project(
             "available": amount(cost.available),
             "variance": amount(cost.variance),
             "variance_share": number(cost.variance_share),
+            "variance_original": amount(cost.variance_original),
         },
         "earned_value": {
             **{name: amount(getattr(value, name)) for name in VALUES},

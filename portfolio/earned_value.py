@@ -32,6 +32,8 @@ class Baseline:
     """What the values count: money, hours, points or items."""
     told: str = "baseline"
     """Where the plan comes from."""
+    name: str = "baseline"
+    set_on: date | None = None
 
     @property
     def bac(self) -> Decimal:
@@ -104,6 +106,8 @@ def _baseline(points: Sequence[PlannedValue], start: date | None) -> Baseline:
     return Baseline(
         days=(zero, *(point.day for point in ordered)),
         values=(Decimal(0), *(point.planned_value for point in ordered)),
+        name=ordered[0].name,
+        set_on=ordered[0].set_on,
         told=f"baseline {ordered[0].name}{f' of {ordered[0].set_on}' if ordered[0].set_on else ''}",
     )
 

@@ -123,6 +123,17 @@ class PlannedValue:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineDates:
+    """The dates of one of the project's baselines; `by` and `why` where it was approved here. `set_on` None: the first known."""
+
+    set_on: date | None
+    start: date | None
+    finish: date | None
+    by: str | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """An open or recently closed ticket of the project."""
 
@@ -284,10 +295,10 @@ class Facts:
     finish_baseline: date | None = None
     start_actual: date | None = None
     finish_actual: date | None = None
-    finish_original: date | None = None
-    """The baseline finish before a re-baseline was approved here; None where there was none."""
     rebaselined_at: tuple[datetime, ...] = ()
     """When re-baselines were approved here, the oldest first."""
+    baseline_dates: tuple[BaselineDates, ...] = ()
+    """Every pair of baseline dates that it has had, the first one first; empty where they never changed."""
     finish_forecast: date | None = None
     percent_complete: Decimal | None = None
     budget_codes: tuple[str, ...] = ()

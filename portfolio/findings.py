@@ -31,10 +31,11 @@ def exceptions(
     expected: Forecast,
     budget: Budget,
     duties: Iterable[Found],
+    resets: Sequence[int],
 ) -> list[dict[str, Any]]:
     """Every exception of the project: `{project, kind, severity, text, since, because, figure}`, JSON-ready.
 
-    `duties` are those of its obligations and actions.
+    `duties` are those of its obligations and actions, `resets` the fiscal years in a row in which it was baselined anew.
     """
     found = [
         *_gates(gated),
@@ -43,6 +44,7 @@ def exceptions(
         *_service(facts, tickets),
         *_data(facts, today, value, budget),
         *duties,
+        *_resets(resets),
     ]
     rest = [
         {
@@ -139,6 +141,13 @@ def _delivery(facts: Facts, today: date) -> Iterator[Found]:
         if risk.open and risk.due_on and risk.due_on < today:
             text = f"The {risk.type} {risk.title} is past its day."
             yield "overdue_risk", "medium", text, risk.due_on, f"Owner: {risk.owner or 'nobody'}."
+
+
+def _resets(years: Sequence[int]) -> Iterator[Found]:
+    if years:
+        text = f"It has been given a new baseline in each of the fiscal years {years[0]} to {years[-1]}."
+        because = "What is late against the first baseline does not show against the newest."
+        yield "yearly_reset", "medium", text, None, because
 
 
 def _pace(facts: Facts, expected: Forecast) -> Iterator[Found]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from portfolio import (
+    baselines,
     budget,
     compliance,
     document,
@@ -30,7 +31,6 @@ from portfolio.measuring import (
     current_plan,
     forecast_of,
     metrics_of,
-    original_finish,
     progress,
     value_of,
 )
@@ -74,6 +74,7 @@ def judge(
     value = value_of(facts, policy, today, plan, done, no_plan)
     clocked = [(each, clock(each, now, policy.service, policy.timezone)) for each in facts.tickets]
     counts = tickets.count(clocked, now)
+    original = baselines.original_finish(facts)
     verdicts = judge_dimensions(
         facts,
         policy.rules,
@@ -82,7 +83,7 @@ def judge(
         budget_gap=cost.gap,
         value=value,
         tickets=counts,
-        original_finish=original_finish(facts),
+        original_finish=original,
         currency=policy.currency,
         previous=previous,
     )
@@ -138,8 +139,10 @@ def judge(
         "eac": document.cents(value.eac),
         "explanation": verdicts["overall"].because,
     }
+    resets = baselines.yearly_resets(baselines.set_anew(facts), policy.calendar)
     found = findings.exceptions(
         facts,
+        resets=resets,
         today=today,
         verdicts=verdicts,
         gated=gated,

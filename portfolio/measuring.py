@@ -151,14 +151,6 @@ def _clock(facts: Facts, today: date) -> date:
     return min(today, facts.finish_actual or today)
 
 
-def original_finish(facts: Facts) -> date | None:
-    """The finish of the first baseline where there was a later one."""
-    if facts.finish_original is not None:
-        return facts.finish_original
-    plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
-    return plans[0].days[-1] if len(plans) > 1 else None
-
-
 def metrics_of(
     facts: Facts, cost: budget.Budget, value: earned_value.EarnedValue, complete: Decimal | None
 ) -> Mapping[str, Decimal | None]:

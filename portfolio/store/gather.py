@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true
 
 from portfolio import facts
-from portfolio.store import bulk, desk, manual, work
+from portfolio.store import baselines, bulk, desk, manual, work
 from portfolio.store.links import Name, Project, Registry
 from portfolio.store.live import Keys, live, rows, source_of, stands
-from portfolio.store.tables import PULLED, entity_tables, scope, source_record
+from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables, scope, source_record
 
 CENT = Decimal("0.01")
 FEW = 500
@@ -263,7 +263,7 @@ def gather(
     links = _links(db, names, keys)
     decisions, overrides = manual.decisions(db), manual.overrides(db)
     actions = manual.kept_actions(db)
-    baselines, rebaselined = manual.baselines(db), manual.rebaselined(db)
+    approved, moved = manual.baselines(db), baselines.moved(db)
     gathered = []
     for key, project in chosen.items():
         row = project.defined_by
@@ -279,8 +279,8 @@ def gather(
             fed["budget_line"] = {each.source.connection for each in money[key] if each.source}
         gathered.append(
             facts.Facts(
-                **_project_values(project, baselines.get(key)),
-                rebaselined_at=rebaselined.get(key, ()),
+                **_project_values(project, approved.get(key, ()), moved),
+                rebaselined_at=tuple(row.at for row in approved.get(key, ())),
                 work=counted.get(key),
                 packages=packages.get(key, ()),
                 milestones=milestones.get(key, ()),
@@ -337,17 +337,22 @@ PROJECT_VALUES = [
 ]
 
 
-def _project_values(project: Project, approved: Any | None) -> dict[str, Any]:
+def _project_values(
+    project: Project, approved: Sequence[Any], moved: Mapping[tuple[str, ...], Sequence[Any]]
+) -> dict[str, Any]:
     values = {name: project.values.get(name) for name in PROJECT_VALUES}
-    if approved is not None:
-        values["finish_original"] = values["finish_baseline"]
-        values["start_baseline"] = approved.start_baseline or values["start_baseline"]
-        values["finish_baseline"] = approved.finish_baseline or values["finish_baseline"]
+    row = project.defined_by
+    changes = moved.get(tuple(row[name] for name in RECORD_KEY), ()) if row else ()
+    own = values["start_baseline"], values["finish_baseline"]
+    dated = baselines.versions(own, changes, approved)
+    if approved:
+        values["start_baseline"], values["finish_baseline"] = dated[-1].start, dated[-1].finish
     return {
         "key": project.key,
         "name": project.values.get("name") or project.key,
         "budget_codes": tuple(sorted(project.budget_codes)),
         "depends_on": tuple(project.values.get("depends_on") or ()),
+        "baseline_dates": dated,
         **values,
     }
 

@@ -223,17 +223,12 @@ def approve_baseline(
     touched.project(db, project_key)
 
 
-def baselines(db: Connection) -> dict[str, Any]:
-    """The newest approved re-baseline per project."""
-    return {row.project_key: row for row in db.execute(select(rebaseline).order_by(rebaseline.c.id))}
-
-
-def rebaselined(db: Connection) -> dict[str, tuple[datetime, ...]]:
-    """When re-baselines were approved here, per project, the oldest first."""
-    found: dict[str, list[datetime]] = defaultdict(list)
+def baselines(db: Connection) -> dict[str, list[Any]]:
+    """Every approved re-baseline per project, in the order they were approved."""
+    found: dict[str, list[Any]] = defaultdict(list)
     for row in db.execute(select(rebaseline).order_by(rebaseline.c.id)):
-        found[row.project_key].append(row.at)
-    return {key: tuple(some) for key, some in found.items()}
+        found[row.project_key].append(row)
+    return found
 
 
 def keep_review(

@@ -132,6 +132,7 @@ def test_the_document_shows_the_figures() -> None:
         "available": "650.00",
         "variance": "-150.01",
         "variance_share": -0.15001,
+        "variance_original": "-250.01",
     }
     assert document["schedule"]["variance_days"] == 0
     assert document["schedule"]["percent_complete"] == 0.4

@@ -1,0 +1,69 @@
+"""Every baseline that a project has had, and whether it is set anew year after year.
+
+Baselines come from three places: time-phased ones from a file or table, the baseline dates of the record that defines the
+project each time its tool changed them, and re-baselines that were approved here. None replaces another; all are kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from config.fiscal import FiscalCalendar
+from portfolio import earned_value
+from portfolio.facts import BaselineDates, Facts
+
+YEARS_IN_A_ROW = 2
+"""Re-baselined in so many fiscal years one after the other, a project is said to reset yearly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A baseline: its name, since when it counts (None: from the start, or unknown), its dates, its last planned value."""
+
+    name: str
+    set_on: date | None
+    start: date | None
+    finish: date | None
+    planned_value: Decimal | None = None
+    by: str | None = None
+    why: str | None = None
+
+
+def versions(facts: Facts) -> list[Version]:
+    """Every baseline, each place's in its order: the project's dates first, then the time-phased ones."""
+    dated = [_of_dates(each) for each in facts.baseline_dates]
+    if not dated and (facts.start_baseline or facts.finish_baseline):
+        dated = [Version("dates", None, facts.start_baseline, facts.finish_baseline)]
+    return dated + [
+        Version(each.name, each.set_on, each.days[0], each.days[-1], each.bac)
+        for each in earned_value.baselines(facts.planned_values, facts.start_baseline)
+    ]
+
+
+def _of_dates(each: BaselineDates) -> Version:
+    return Version(
+        "approved" if each.by else "dates", each.set_on, each.start, each.finish, None, each.by, each.why
+    )
+
+
+def original_finish(facts: Facts) -> date | None:
+    """The finish of the first baseline where there was a later one: of the project's dates, else of the time-phased ones."""
+    if len(facts.baseline_dates) > 1:
+        return facts.baseline_dates[0].finish
+    plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
+    return plans[0].days[-1] if len(plans) > 1 else None
+
+
+def set_anew(facts: Facts) -> list[date]:
+    """The days on which a baseline took the place of an earlier one, oldest first."""
+    dated = [each.set_on for each in facts.baseline_dates[1:]]
+    plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
+    return sorted({day for day in (*dated, *(each.set_on for each in plans[1:])) if day is not None})
+
+
+def yearly_resets(days: Sequence[date], calendar: FiscalCalendar) -> list[int]:
+    """The fiscal years of an unbroken row that ends with the newest re-baseline; empty where it is shorter than two."""
+    years = sorted({calendar.year_of(day) for day in days}, reverse=True)
+    row = [year for place, year in enumerate(years) if year == years[0] - place]
+    return sorted(row) if len(row) >= YEARS_IN_A_ROW else []

@@ -1,0 +1,133 @@
+"""Every baseline is kept, variance stands against the first and the newest one, and yearly resets are flagged."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from config.fiscal import FiscalCalendar
+from config.settings import Portfolio
+from portfolio.baselines import original_finish, set_anew, versions, yearly_resets
+from portfolio.budget import Budget
+from portfolio.facts import BaselineDates, Facts, PlannedValue
+from portfolio.judge import Policy, judge
+from portfolio.store import baselines as kept
+
+D = Decimal
+DAY = date.fromisoformat
+FIRST = BaselineDates(None, DAY("2024-01-01"), DAY("2024-12-31"))
+SECOND = BaselineDates(DAY("2024-10-01"), DAY("2024-01-01"), DAY("2025-06-30"))
+THIRD = BaselineDates(DAY("2025-09-01"), DAY("2024-01-01"), DAY("2026-12-31"), "Ana", "New vendor")
+FACTS = Facts(
+    "K",
+    "N",
+    state="active",
+    start_baseline=DAY("2024-01-01"),
+    finish_baseline=DAY("2026-12-31"),
+    finish_forecast=DAY("2026-12-31"),
+    baseline_dates=(FIRST, SECOND, THIRD),
+    planned_values=(
+        PlannedValue("v1", DAY("2024-01-10"), DAY("2024-12-31"), D(100)),
+        PlannedValue("v2", DAY("2025-09-01"), DAY("2026-12-31"), D(300)),
+    ),
+)
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_every_baseline_stands_in_the_report() -> None:
+    assert [(each.name, each.finish, each.planned_value, each.by) for each in versions(FACTS)] == [
+        ("dates", DAY("2024-12-31"), None, None),
+        ("dates", DAY("2025-06-30"), None, None),
+        ("approved", DAY("2026-12-31"), None, "Ana"),
+        ("v1", DAY("2024-12-31"), D(100), None),
+        ("v2", DAY("2026-12-31"), D(300), None),
+    ]
+    document = judge(FACTS, now=NOW, policy=Policy.of(Portfolio())).document
+    assert [each["why"] for each in document["baselines"]] == [None, None, "New vendor", None, None]
+    assert document["schedule"]["variance_days"] == 0
+    assert document["schedule"]["finish_original"] == "2024-12-31"
+    assert document["schedule"]["variance_days_original"] == 730
+    assert document["status"]["schedule"]["value"] == "approved_change"
+
+
+def test_without_a_second_baseline_both_variances_are_one() -> None:
+    facts = replace(FACTS, baseline_dates=(), planned_values=(), finish_forecast=DAY("2027-01-10"))
+    document = judge(facts, now=NOW, policy=Policy.of(Portfolio())).document
+    assert document["schedule"]["finish_original"] is None
+    assert document["schedule"]["variance_days_original"] == document["schedule"]["variance_days"] == 10
+    assert [each["name"] for each in document["baselines"]] == ["dates"]
+
+
+def test_the_first_finish_is_the_dates_own_else_the_time_phased_one() -> None:
+    assert original_finish(FACTS) == DAY("2024-12-31")
+    later = tuple(
+        replace(each, day=DAY("2025-05-05")) if each.name == "v1" else each for each in FACTS.planned_values
+    )
+    assert original_finish(replace(FACTS, baseline_dates=(), planned_values=later)) == DAY("2025-05-05")
+    assert original_finish(replace(FACTS, baseline_dates=(), planned_values=later[:1])) is None
+
+
+@pytest.mark.parametrize(
+    ("days", "years"),
+    [
+        ([], []),
+        (["2025-09-01"], []),
+        (["2024-10-01", "2025-09-01"], [2025, 2026]),
+        (["2024-06-30", "2024-07-01"], [2024, 2025]),
+        (["2024-07-01", "2025-06-30"], []),
+        (["2022-10-01", "2024-10-01", "2025-09-01"], [2025, 2026]),
+        (["2022-10-01", "2023-10-01", "2025-09-01"], []),
+        (["2022-10-01", "2023-10-01", "2024-09-01"], [2023, 2024, 2025]),
+    ],
+)
+def test_yearly_resets_are_a_row_of_fiscal_years(days: list[str], years: list[int]) -> None:
+    assert yearly_resets([DAY(each) for each in days], FiscalCalendar()) == years
+
+
+def test_a_yearly_reset_is_an_exception() -> None:
+    assert set_anew(FACTS) == [DAY("2024-10-01"), DAY("2025-09-01")]
+    found = judge(FACTS, now=NOW, policy=Policy.of(Portfolio())).exceptions
+    (reset,) = [each for each in found if each["kind"] == "yearly_reset"]
+    assert reset["text"] == "It has been given a new baseline in each of the fiscal years 2025 to 2026."
+
+
+def test_the_budget_stands_against_the_one_first_adopted() -> None:
+    budget = Budget(original_budget=D(900), revised_budget=D(1000), variance=D(-50))
+    assert budget.variance_original == D(-150)
+    for name in ("original_budget", "revised_budget", "variance"):
+        assert replace(budget, **{name: None}).variance_original is None
+
+
+def change(day: str, field: str, before: str | None, after: str | None) -> Any:
+    at = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    return SimpleNamespace(field=field, before=before, after=after, valid_at=at)
+
+
+def test_the_tools_changes_make_versions_and_a_first_filling_makes_none() -> None:
+    changes = [
+        change("2026-01-05", "start_baseline", None, "2026-01-01"),
+        change("2026-01-05", "finish_baseline", None, "2026-12-31"),
+        change("2026-05-05", "finish_baseline", "2026-12-31", "2027-03-31"),
+        change("2026-05-05", "start_baseline", "2026-01-01", "2026-02-01"),
+    ]
+    own = DAY("2026-02-01"), DAY("2027-03-31")
+    assert kept.versions(own, changes, ()) == (
+        BaselineDates(None, DAY("2026-01-01"), DAY("2026-12-31")),
+        BaselineDates(DAY("2026-05-05"), DAY("2026-02-01"), DAY("2027-03-31")),
+    )
+    assert kept.versions(own, changes[:2], ()) == ()
+    assert kept.versions(own, (), ()) == ()
+
+
+def test_an_approved_baseline_keeps_the_dates_that_it_does_not_name() -> None:
+    row = SimpleNamespace(
+        at=NOW, start_baseline=None, finish_baseline=DAY("2027-06-30"), by="Ana", why="New vendor"
+    )
+    own = DAY("2026-01-01"), DAY("2026-12-31")
+    assert kept.versions(own, (), (row,)) == (
+        BaselineDates(None, *own),
+        BaselineDates(DAY("2026-02-01"), DAY("2026-01-01"), DAY("2027-06-30"), "Ana", "New vendor"),
+    )
