@@ -18,6 +18,7 @@ ENTITIES = (
     "budget_line",
     "allocation",
     "status_report",
+    "gate_decision",
     "gate",
     "action",
     "metric",

@@ -16,7 +16,7 @@ from portfolio.earned_value import EarnedValue
 from portfolio.earning import Earned
 from portfolio.facts import Condition, Facts, Money, Source, Ticket
 from portfolio.forecast import Forecast
-from portfolio.gates import GateResult, Tailored
+from portfolio.gates import Evidence, GateResult, Tailored
 from portfolio.register import Entry
 from portfolio.shown import amount, day, instant, number
 from portfolio.status import Input, Verdict, gap
@@ -204,17 +204,31 @@ def gate(project_key: str, result: GateResult) -> dict[str, Any]:
         "decided_on": day(result.decided_on),
         "decided_by": result.decided_by,
         "note": result.note,
+        "valid_until": day(result.valid_until),
+        "source": _source(result.source) if result.source else None,
         "criteria": [
             {
                 "criterion": each.criterion,
                 "met": each.met,
                 "because": each.because,
                 "unconfirmed": each.unconfirmed,
+                "evidence": _evidence(each.evidence),
             }
             for each in result.criteria
         ],
         "conditions": [_condition(each) for each in result.conditions],
         "unconfirmed": result.unconfirmed,
+    }
+
+
+def _evidence(evidence: Evidence | None) -> dict[str, Any] | None:
+    if evidence is None:
+        return None
+    return {
+        **_source(evidence.source),
+        "content_hash": evidence.content_hash,
+        "approved_by": evidence.approved_by,
+        "approved_at": instant(evidence.approved_at),
     }
 
 
@@ -331,6 +345,7 @@ def _records(facts: Facts) -> dict[str, Any]:
                 "state": each.state,
                 "approved_by": each.approved_by,
                 "approved_at": instant(each.approved_at),
+                "content_hash": each.content_hash,
                 "source": _source(each.source),
             }
             for each in facts.deliverables

@@ -193,6 +193,7 @@ class Deliverable:
     approved_by: str | None
     approved_at: datetime | None
     source: Source
+    content_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +222,18 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A recorded gate decision; the newest per gate counts."""
+    """A recorded gate decision; the newest per gate counts. One that names nobody (`decided_by` None) does not count."""
 
     gate: str
     decision: str
     decided_on: date
-    decided_by: str
+    decided_by: str | None
     note: str | None
     conditions: tuple[Condition, ...] = ()
+    valid_until: date | None = None
+    """Its last day; None: it stands."""
+    source: Source | None = None
+    """The tool's record that holds it; None: recorded by command."""
 
 
 @dataclass(frozen=True, slots=True)

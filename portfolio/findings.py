@@ -39,6 +39,7 @@ def exceptions(
     """
     found = [
         *_gates(gated),
+        *_unsigned(facts),
         *_delivery(facts, today),
         *_pace(facts, expected),
         *_service(facts, tickets),
@@ -99,7 +100,11 @@ def _gates(gated: Sequence[GateResult]) -> Iterator[Found]:
             unmet or "All criteria are met; a decision is missing.",
         )
     for each in gated:
-        if each.decision in stage.PASSED and each.lapsed:
+        if each.decision in stage.PASSED and each.expired:
+            text = f"Gate {each.gate} {each.name} is open again: its decision has expired."
+            because = f"It was {each.decision} by {each.decided_by} until {each.valid_until}."
+            yield "expired_decision", "high", text, each.valid_until, because
+        elif each.decision in stage.PASSED and each.lapsed:
             conditions = "; ".join(f"{one.text} (due {one.due_on})" for one in each.lapsed)
             text = f"Gate {each.gate} {each.name} is open again: a condition is past its day."
             yield "condition_overdue", "high", text, each.lapsed[0].due_on, conditions
@@ -122,6 +127,20 @@ def _gates(gated: Sequence[GateResult]) -> Iterator[Found]:
             each.due_on,
             "A later gate is passed.",
         )
+
+
+def _unsigned(facts: Facts) -> Iterator[Found]:
+    for each in facts.decisions:
+        if not each.decided_by:
+            record = each.source.external_key if each.source else "A record"
+            text = f"{record} says that gate {each.gate} is {each.decision} and names nobody."
+            yield (
+                "unsigned_decision",
+                "low",
+                text,
+                each.decided_on,
+                "A decision without a name does not count.",
+            )
 
 
 def _delivery(facts: Facts, today: date) -> Iterator[Found]:

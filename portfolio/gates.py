@@ -8,13 +8,23 @@ that nobody has decided.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from config.presets import Criterion, Gate, GatePack
-from portfolio.facts import Condition, Decision, Deliverable, Facts, Milestone
+from portfolio.facts import Condition, Decision, Deliverable, Facts, Milestone, Source
 
 PASSED = ("approved", "approved_with_conditions", "waived")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was looked at: the record to click through to; of a document also the hash of its content and its approval."""
+
+    source: Source
+    content_hash: str | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +35,14 @@ class CriterionResult:
     met: bool
     because: str
     unconfirmed: bool = False
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
     """One gate of one project.
 
-    `unmet` and `lapsed` are why an approval does not hold: criteria, and conditions past their day.
+    `unmet`, `lapsed` and `expired` are why an approval does not hold: criteria, conditions past their day, its own last day.
     """
 
     gate: str
@@ -47,6 +58,10 @@ class GateResult:
     decision: str | None = None
     unmet: tuple[str, ...] = ()
     lapsed: tuple[Condition, ...] = ()
+    valid_until: date | None = None
+    expired: bool = False
+    source: Source | None = None
+    """The tool's record that holds the decision."""
     unconfirmed: bool = False
 
     @property
@@ -152,11 +167,15 @@ def _gate(
     decision = _newest(facts.decisions, gate.key)
     conditions = decision.conditions if decision else ()
     lapsed = tuple(each for each in conditions if _has_lapsed(each, today))
+    until = decision.valid_until if decision else None
+    expired = until is not None and until < today
     return GateResult(
         gate=gate.key,
         name=gate.name,
         position=position,
-        status=_status(decision, results, unmet, lapsed, due, today),
+        status="in_progress"
+        if expired and decision and decision.decision in PASSED
+        else _status(decision, results, unmet, lapsed, due, today),
         due_on=due,
         decided_on=decision.decided_on if decision else None,
         decided_by=decision.decided_by if decision else None,
@@ -166,6 +185,9 @@ def _gate(
         decision=decision.decision if decision else None,
         unmet=unmet,
         lapsed=lapsed,
+        valid_until=until,
+        expired=expired,
+        source=decision.source if decision else None,
         unconfirmed=gate.unconfirmed,
     )
 
@@ -201,7 +223,7 @@ def _has_lapsed(condition: Condition, today: date) -> bool:
 
 
 def _newest(decisions: Sequence[Decision], gate: str) -> Decision | None:
-    mine = [decision for decision in decisions if decision.gate.casefold() == gate.casefold()]
+    mine = [each for each in decisions if each.gate.casefold() == gate.casefold() and each.decided_by]
     newest = max((decision.decided_on for decision in mine), default=None)
     return next((decision for decision in reversed(mine) if decision.decided_on == newest), None)
 
@@ -214,6 +236,10 @@ def _tier_reason(tiers: Sequence[str], tier: str | None) -> str:
     return f"Asked of {' and '.join(tiers)} projects; this one is {tier}."
 
 
+Checked = tuple[bool, str, Evidence | None]
+"""Whether a criterion is met, why, and what was looked at."""
+
+
 def _check(criterion: Criterion, facts: Facts, metrics: Mapping[str, Decimal | None]) -> CriterionResult:
     checks = {
         "deliverable": lambda: _deliverable(criterion, facts),
@@ -223,72 +249,84 @@ def _check(criterion: Criterion, facts: Facts, metrics: Mapping[str, Decimal | N
         "milestone": lambda: _milestone(criterion, facts),
         "attestation": lambda: _attestation(criterion, facts),
     }
-    met, because = checks[criterion.kind]()
-    return CriterionResult(criterion.text, met, because, criterion.unconfirmed)
+    met, because, evidence = checks[criterion.kind]()
+    return CriterionResult(criterion.text, met, because, criterion.unconfirmed, evidence)
 
 
-def _deliverable(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+def _of_piece(piece: Deliverable) -> Evidence:
+    return Evidence(piece.source, piece.content_hash, piece.approved_by, piece.approved_at)
+
+
+def _of(source: Source | None) -> Evidence | None:
+    return Evidence(source) if source else None
+
+
+def _deliverable(criterion: Criterion, facts: Facts) -> Checked:
     found = of_type(facts, criterion.type)
     if not found:
-        return False, f"There is no {_words(criterion.type)}."
+        return False, f"There is no {_words(criterion.type)}.", None
     good = next((each for each in found if each.state in criterion.states), None)
     if good:
-        return True, f"{good.source.external_key} is {good.state}."
-    return False, f"{found[0].source.external_key} is {found[0].state}, not {' or '.join(criterion.states)}."
+        return True, f"{good.source.external_key} is {good.state}.", _of_piece(good)
+    short = f"{found[0].source.external_key} is {found[0].state}, not {' or '.join(criterion.states)}."
+    return False, short, _of_piece(found[0])
 
 
-def _approval(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+def _approval(criterion: Criterion, facts: Facts) -> Checked:
     found = of_type(facts, criterion.type)
     if not found:
-        return False, f"There is no {_words(criterion.type)}."
+        return False, f"There is no {_words(criterion.type)}.", None
     good = next((each for each in found if each.state == "approved" and each.approved_by), None)
     if good:
         when = f" on {good.approved_at:%Y-%m-%d}" if good.approved_at else ""
-        return True, f"{good.source.external_key} was approved by {good.approved_by}{when}."
-    return False, f"{found[0].source.external_key} is {found[0].state}, with no named approval."
+        return True, f"{good.source.external_key} was approved by {good.approved_by}{when}.", _of_piece(good)
+    short = f"{found[0].source.external_key} is {found[0].state}, with no named approval."
+    return False, short, _of_piece(found[0])
 
 
-def _metric(criterion: Criterion, metrics: Mapping[str, Decimal | None]) -> tuple[bool, str]:
+def _metric(criterion: Criterion, metrics: Mapping[str, Decimal | None]) -> Checked:
     name = _words(criterion.metric)
     value = metrics.get(criterion.metric or "")
     if value is None:
-        return False, f"The {name} is unknown."
+        return False, f"The {name} is unknown.", None
     if criterion.at_least is not None and value < criterion.at_least:
-        return False, f"The {name} is {value:f}, below {criterion.at_least}."
+        return False, f"The {name} is {value:f}, below {criterion.at_least}.", None
     if criterion.at_most is not None and value > criterion.at_most:
-        return False, f"The {name} is {value:f}, above {criterion.at_most}."
-    return True, f"The {name} is {value:f}."
+        return False, f"The {name} is {value:f}, above {criterion.at_most}.", None
+    return True, f"The {name} is {value:f}.", None
 
 
-def _field(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+def _field(criterion: Criterion, facts: Facts) -> Checked:
     value = getattr(facts, criterion.field or "")
     name = _words(criterion.field)
     if value is None or value in ("", ()):
-        return False, f"The project's {name} {'are' if value == () else 'is'} empty."
+        return False, f"The project's {name} {'are' if value == () else 'is'} empty.", _of(facts.source)
     if isinstance(value, tuple):
-        return True, f"The project's {name} are {', '.join(value)}."
-    return True, f"The project's {name} is {'filled' if name == 'description' else value}."
+        return True, f"The project's {name} are {', '.join(value)}.", _of(facts.source)
+    return True, f"The project's {name} is {'filled' if name == 'description' else value}.", _of(facts.source)
 
 
-def _milestone(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+def _milestone(criterion: Criterion, facts: Facts) -> Checked:
     wanted = (criterion.milestone or "").casefold()
     found = [each for each in facts.milestones if each.name.strip().casefold() == wanted]
     if not found:
-        return False, f"There is no milestone {criterion.milestone}."
-    achieved = next((each.achieved_on for each in found if each.achieved_on), None)
+        return False, f"There is no milestone {criterion.milestone}.", None
+    achieved = next((each for each in found if each.achieved_on), None)
     if achieved is None:
-        return False, f"The milestone {criterion.milestone} is not achieved."
-    return True, f"The milestone {criterion.milestone} was achieved on {achieved}."
+        return False, f"The milestone {criterion.milestone} is not achieved.", _of(found[0].source)
+    told = f"The milestone {criterion.milestone} was achieved on {achieved.achieved_on}."
+    return True, told, _of(achieved.source)
 
 
-def _attestation(criterion: Criterion, facts: Facts) -> tuple[bool, str]:
+def _attestation(criterion: Criterion, facts: Facts) -> Checked:
     wanted = (criterion.decision or "").casefold()
     found = [
         each for each in facts.risks if each.type == "decision" and each.title.strip().casefold() == wanted
     ]
     if not found:
-        return False, f"The log holds no decision titled {criterion.decision}."
-    return True, f"{found[0].source.external_key} records the decision {criterion.decision}."
+        return False, f"The log holds no decision titled {criterion.decision}.", None
+    told = f"{found[0].source.external_key} records the decision {criterion.decision}."
+    return True, told, _of(found[0].source)
 
 
 def of_type(facts: Facts, type_: str | None) -> list[Deliverable]:

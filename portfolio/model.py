@@ -178,6 +178,16 @@ _DECLARED = (
         ),
     ),
     Entity(
+        "gate_decision",
+        (
+            *_fields("text", "project_key gate"),
+            _choice("decision", " ".join(DECISIONS)),
+            Field("decided_on", "day"),
+            *_fields("text", "decided_by note"),
+            Field("valid_until", "day"),
+        ),
+    ),
+    Entity(
         "gate",
         (
             *_fields("text", "project_key gate"),

@@ -96,12 +96,31 @@ def _status_reports(project: Project) -> Rows:
         }
 
 
+def keeps_decisions(project: Project) -> bool:
+    """The board's decisions without conditions stand in the register."""
+    return project.key[-1] == "1"
+
+
+def _gate_decisions(project: Project) -> Rows:
+    for each in project.gates if keeps_decisions(project) else ():
+        if each.decision and each.decided_on and each.decided_by and not each.conditions:
+            yield {
+                "gate": each.key,
+                "decision": each.decision,
+                "decided_on": each.decided_on,
+                "decided_by": each.decided_by.name,
+                "note": "Minutes of the gate board",
+                "valid_until": None,
+            }
+
+
 _ENTITIES: dict[str, Callable[[Project], Rows]] = {
     "baseline": _baselines,
     "milestone": _milestones,
     "deliverable": _deliverables,
     "allocation": _allocations,
     "status_report": _status_reports,
+    "gate_decision": _gate_decisions,
 }
 
 

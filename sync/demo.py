@@ -11,6 +11,7 @@ from portfolio.overview import DIMENSIONS
 from portfolio.priority import ranking, to_keep
 from portfolio.store import manual
 from sandbox.city import City, Size, build
+from sandbox.register import keeps_decisions
 from sandbox.tools import Sandbox, start
 from sync.outcome import Caps, Report
 from sync.program import Program, Refused
@@ -84,11 +85,12 @@ def once(program: Program, say: Callable[[str], None]) -> Report:
 
 
 def _record_decisions(program: Program, city: City) -> None:
-    """The gate decisions that the city's boards took before Portico came, as `portico gates decide` records them."""
+    """The gate decisions that the city's boards took before Portico came and no register holds, as by `portico gates decide`."""
     with program.store() as store, store.transaction() as db:
         for project in city.projects:
             for gate in project.gates:
-                if gate.decision and gate.decided_on and gate.decided_by:
+                kept = keeps_decisions(project) and not gate.conditions
+                if gate.decision and gate.decided_on and gate.decided_by and not kept:
                     manual.decide(
                         db,
                         project.key,

@@ -119,6 +119,7 @@ ENTITY_MEANINGS = {
     "budget_line": "Amounts of a ledger for one budget code, fund, cost centre, account, fiscal year and period.",
     "allocation": "The hours of a person on a project in a month.",
     "status_report": "What a manager declared.",
+    "gate_decision": "A decision about a gate, as an approval record of a tool holds it.",
     "gate": "A stage gate of a project, with its criteria and its decision.",
     "action": "A corrective action, an obligation, or a condition of a gate decision.",
     "metric": "A figure computed for a project on a day.",

@@ -129,7 +129,13 @@ def _risks(db: Connection, keys: Keys) -> dict[str, tuple[facts.Risk, ...]]:
 
 def _deliverable(row: Any) -> facts.Deliverable:
     return facts.Deliverable(
-        row.type or "", row.title, row.state or "missing", row.approved_by, row.approved_at, source_of(row)
+        row.type or "",
+        row.title,
+        row.state or "missing",
+        row.approved_by,
+        row.approved_at,
+        source_of(row),
+        row.content_hash,
     )
 
 
@@ -149,6 +155,26 @@ def _reports(db: Connection, keys: Keys) -> dict[str, facts.StatusReport]:
             text=row.text,
             source=source_of(row),
         )
+    return found
+
+
+def _decisions(db: Connection, keys: Keys) -> dict[str, tuple[facts.Decision, ...]]:
+    """Those that approval records of the tools hold, then those that were recorded by command."""
+    told = (row for row in rows(db, "gate_decision", keys) if row.gate and row.decision and row.decided_on)
+    found = _grouped(
+        told,
+        lambda row: facts.Decision(
+            row.gate,
+            row.decision,
+            row.decided_on,
+            row.decided_by,
+            row.note,
+            valid_until=row.valid_until,
+            source=source_of(row),
+        ),
+    )
+    for key, own in manual.decisions(db).items():
+        found[key] = (*found.get(key, ()), *own)
     return found
 
 
@@ -261,7 +287,7 @@ def gather(
     planned = _planned_values(db, keys)
     reports, outages, feeds = _reports(db, keys), _outages(db), _feeds(db, keys)
     links = _links(db, names, keys)
-    decisions, overrides = manual.decisions(db), manual.overrides(db)
+    decisions, overrides = _decisions(db, keys), manual.overrides(db)
     actions = manual.kept_actions(db)
     approved, moved = manual.baselines(db), baselines.moved(db)
     gathered = []

@@ -24,8 +24,12 @@ def decide(
     note: str | None,
     conditions: list[dict[str, Any]],
     at: datetime,
+    valid_until: date | None = None,
 ) -> None:
-    """Records a gate decision. `conditions` are `{"text", "due_on", "met_on"}` with days as ISO text or null."""
+    """Records a gate decision. `conditions` are `{"text", "due_on", "met_on"}` with days as ISO text or null.
+
+    After `valid_until` it stands no longer.
+    """
     db.execute(
         insert(decision).values(
             project_key=project_key,
@@ -35,6 +39,7 @@ def decide(
             decided_by=by,
             note=note,
             conditions=conditions,
+            valid_until=valid_until,
             recorded_at=at,
         )
     )
@@ -54,7 +59,9 @@ def decisions(db: Connection) -> dict[str, tuple[facts.Decision, ...]]:
             for each in row.conditions
         )
         found[row.project_key].append(
-            facts.Decision(row.gate, row.decision, row.decided_on, row.decided_by, row.note, conditions)
+            facts.Decision(
+                row.gate, row.decision, row.decided_on, row.decided_by, row.note, conditions, row.valid_until
+            )
         )
     return {key: tuple(some) for key, some in found.items()}
 

@@ -273,6 +273,7 @@ decision = Table(
     Column("decided_by", Words, nullable=False),
     Column("note", Words),
     Column("conditions", Document, nullable=False),
+    Column("valid_until", Date),
     Column("recorded_at", Instant, nullable=False),
 )
 

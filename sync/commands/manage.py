@@ -73,6 +73,8 @@ def show(program: Program, project: str | None, *, as_json: bool) -> int:
         "decided_on",
         "decided_by",
         "note",
+        "valid_until",
+        "source",
         "criteria",
         "conditions",
     )
@@ -108,6 +110,7 @@ def _condition(text: str) -> dict[str, Any]:
 @click.option("--by", required=True, help="Who decided.")
 @click.option("--note", help="Why, or what was said.")
 @click.option("--condition", "conditions", multiple=True, help='"TEXT | DUE", repeatable.')
+@click.option("--until", type=Day(), help="Its last day, as YYYY-MM-DD; afterwards the gate is open again.")
 @click.pass_obj
 def decide(
     program: Program,
@@ -118,6 +121,7 @@ def decide(
     by: str,
     note: str | None,
     conditions: tuple[str, ...],
+    until: date | None,
 ) -> int:
     """Records a decision: approved, approved_with_conditions, rejected, deferred or waived."""
     from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
@@ -146,8 +150,16 @@ def decide(
             note=note,
             conditions=agreed,
             at=now,
+            valid_until=until,
         )
-        return {"gate": known[gate.casefold()], "decision": verdict, "note": note, "conditions": agreed}
+        last = until.isoformat() if until else None
+        return {
+            "gate": known[gate.casefold()],
+            "decision": verdict,
+            "note": note,
+            "conditions": agreed,
+            "valid_until": last,
+        }
 
     record(program, project, by, "gate decision", act)
     program.progress(f"{project} {known[gate.casefold()]}: {verdict}. `portico sync` writes it to the tools.")

@@ -1,5 +1,6 @@
 """Gates: criteria of every kind, decisions, conditions, due days, tailoring, the packaged packs."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,13 +9,16 @@ import pytest
 
 from config.names import packaged
 from config.presets import Criterion, Gate, GatePack, load_pack
+from config.settings import Portfolio
 from portfolio import gates
 from portfolio.facts import Condition, Decision, Deliverable, Facts, Milestone, Risk, Source
 from portfolio.gates import GateResult
+from portfolio.judge import Policy, judge
 
 D = Decimal
 
 TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HERE = Source("snow", "DLV1")
 
 
@@ -134,6 +138,74 @@ def test_a_waiver_can_expire() -> None:
 def test_a_rejection_stands_whatever_its_conditions() -> None:
     found = first(decisions=(decided("rejected", Condition("Come back", date(2026, 1, 1))),))
     assert found.status == "rejected"
+
+
+@pytest.mark.parametrize("decision", ["approved", "waived", "approved_with_conditions"])
+def test_a_decision_stands_through_its_last_day(decision: str) -> None:
+    given = replace(decided(decision), valid_until=TODAY)
+    assert (first(**MET, decisions=(given,)).status, first(**MET, decisions=(given,)).expired) == (
+        decision,
+        False,
+    )
+    over = first(**MET, **PAST, decisions=(replace(given, valid_until=date(2026, 11, 20)),))
+    assert (over.status, over.passed, over.expired) == ("in_progress", False, True)
+
+
+def test_a_rejection_does_not_expire_into_progress() -> None:
+    gone = replace(decided("rejected"), valid_until=date(2026, 11, 20))
+    assert first(**MET, decisions=(gone,)).status == "rejected"
+
+
+def test_a_decision_that_names_nobody_does_not_count() -> None:
+    nobody = replace(decided("approved"), decided_by=None, source=Source("snow", "SYSAPPROVAL7"))
+    assert first(**MET, decisions=(nobody,)).status == "ready"
+    assert first(**MET, decisions=(replace(nobody, decided_by=""),)).status == "ready"
+    found = judge(
+        facts(state="active", decisions=(nobody,)), now=NOW, policy=Policy.of(Portfolio())
+    ).exceptions
+    assert [each["text"] for each in found if each["kind"] == "unsigned_decision"] == [
+        "SYSAPPROVAL7 says that gate G1 is approved and names nobody."
+    ]
+
+
+def test_an_expired_decision_is_an_exception() -> None:
+    gone = replace(decided("waived"), valid_until=date(2026, 11, 20))
+    found = judge(facts(state="active", decisions=(gone,)), now=NOW, policy=Policy.of(Portfolio())).exceptions
+    (told,) = [each for each in found if each["kind"] == "expired_decision"]
+    assert (told["since"], told["because"]) == ("2026-11-20", "It was waived by Board until 2026-11-20.")
+
+
+def test_each_criterion_tells_what_was_looked_at() -> None:
+    paper = replace(deliverable(), content_hash="abc")
+    sponsor, case = first(sponsor="Ana", deliverables=(paper,), source=Source("snow", "PRJ1")).criteria
+    assert sponsor.evidence is not None
+    assert sponsor.evidence.source.external_key == "PRJ1"
+    assert case.evidence == gates.Evidence(HERE, "abc", "Ana", datetime(2026, 3, 1, tzinfo=UTC))
+    draft = replace(paper, state="draft")
+    assert first(deliverables=(draft,)).criteria[1].evidence == gates.Evidence(
+        HERE, "abc", "Ana", draft.approved_at
+    )
+    assert first().criteria[1].evidence is None
+    judged = judge(facts(deliverables=(paper,)), now=NOW, policy=Policy.of(Portfolio())).document
+    shown = next(item for item in judged["gates"][1]["criteria"] if "business case" in item["criterion"])
+    assert shown["evidence"] == {
+        "connection": "snow",
+        "external_key": "DLV1",
+        "url": None,
+        "content_hash": "abc",
+        "approved_by": "Ana",
+        "approved_at": "2026-03-01T00:00:00Z",
+    }
+
+
+def test_several_codes_are_told_in_the_plural() -> None:
+    wanted = Criterion(key="codes", text="Codes", kind="field", field="budget_codes")
+    pack = PACK.model_copy(update={"gates": (Gate(key="G1", name="One", criteria=(wanted,)),)})
+    assert (
+        first(pack, budget_codes=("4502", "4503")).criteria[0].because
+        == "The project's budget codes are 4502, 4503."
+    )
+    assert first(pack).criteria[0].because == "The project's budget codes are empty."
 
 
 def test_the_newest_decision_counts_and_of_one_day_the_last() -> None:

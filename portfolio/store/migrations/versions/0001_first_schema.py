@@ -173,6 +173,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("conditions", sa.Text(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -214,6 +215,31 @@ def upgrade() -> None:
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("report", "place", "edition"),
     )
+    op.create_table(
+        "gate_decision",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("external_key", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("source_created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("source_updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("project_key", sa.Text(), nullable=True),
+        sa.Column("gate", sa.Text(), nullable=True),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.Column("decided_on", sa.Date(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("container", sa.Text(), nullable=True),
+        sa.Column("link_values", sa.Text(), nullable=True),
+        sa.Column("left_scope", sa.Boolean(), nullable=True),
+        sa.PrimaryKeyConstraint("connection", "kind", "external_id"),
+    )
+    op.create_index("ix_gate_decision_project", "gate_decision", ["project_key"], unique=False)
     op.create_table(
         "history",
         sa.Column(
