@@ -14,7 +14,7 @@ from math import floor
 from config.presets import Rule, StatusRules
 from portfolio.budget import Budget
 from portfolio.earned_value import EarnedValue
-from portfolio.facts import Facts
+from portfolio.facts import Facts, Source
 from portfolio.shown import days, index, money, percent
 from portfolio.status import (
     RANK,
@@ -146,9 +146,16 @@ def _schedule(
             "an approved change."
         )
         result = "approved_change"
-    return Verdict(
-        result, result, rule.name, because, inputs, threshold(rule), distinct([facts.source]), turn_green
-    )
+        spare = floor((goal(rule) or 0) * original.denominator)
+        turn_green = (
+            f"Finish by {original_finish + timedelta(days=spare)}, within the limit of the original baseline."
+        )
+    return Verdict(result, result, rule.name, because, inputs, threshold(rule), _records(facts), turn_green)
+
+
+def _records(facts: Facts) -> tuple[Source, ...]:
+    """The record that defines the project; where the configuration does, the records that it is linked to."""
+    return distinct([facts.source]) or facts.links
 
 
 def _no_schedule(facts: Facts, finish: date | None) -> str:
@@ -277,9 +284,7 @@ def _index(
     )
     turn_green = None if result == "green" else f"Bring {name} to {goal(rule)}."
     inputs: dict[str, Input] = {rule.measure: value}
-    return Verdict(
-        result, result, rule.name, because, inputs, threshold(rule), distinct([facts.source]), turn_green
-    )
+    return Verdict(result, result, rule.name, because, inputs, threshold(rule), _records(facts), turn_green)
 
 
 def _scope(facts: Facts, rule: Rule, previous: str | None) -> Verdict:

@@ -14,13 +14,14 @@ from portfolio.budget import Budget
 from portfolio.dimensions import stale_reason
 from portfolio.earned_value import EarnedValue
 from portfolio.earning import Earned
-from portfolio.facts import Condition, Facts, Money, Source, Ticket
+from portfolio.facts import Condition, Facts, Money, Ticket
 from portfolio.forecast import Forecast
 from portfolio.gates import Evidence, GateResult, Tailored
 from portfolio.register import Entry
 from portfolio.shown import amount, day, instant, number
 from portfolio.status import Input, Verdict, gap
-from portfolio.tickets import TicketClock, TicketCounts, age, is_open
+from portfolio.ticket_rows import counts, source_of, ticket
+from portfolio.tickets import TicketClock, TicketCounts
 
 _WORK = ("todo", "in_progress", "done", "cancelled", "blocked", "overdue")
 _AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
@@ -178,15 +179,15 @@ def project(
             for each in facts.milestones
         ],
         "work": _work(facts),
-        "tickets": [_ticket(each, clock, now) for each, clock in clocked],
-        "ticket_counts": _counts(tickets),
+        "tickets": [ticket(each, clock, now) for each, clock in clocked],
+        "ticket_counts": counts(tickets),
         **_records(facts),
         "budget_lines": [_line(line) for line in facts.money],
         **duties,
         "register": [_entry(each) for each in register],
         "compliance": kept,
         "status_report": _report(facts),
-        "links": [_source(each) for each in facts.links],
+        "links": [source_of(each) for each in facts.links],
         "narrative": facts.report.text if facts.report else None,
     }
 
@@ -205,7 +206,7 @@ def gate(project_key: str, result: GateResult) -> dict[str, Any]:
         "decided_by": result.decided_by,
         "note": result.note,
         "valid_until": day(result.valid_until),
-        "source": _source(result.source) if result.source else None,
+        "source": source_of(result.source) if result.source else None,
         "criteria": [
             {
                 "criterion": each.criterion,
@@ -225,7 +226,7 @@ def _evidence(evidence: Evidence | None) -> dict[str, Any] | None:
     if evidence is None:
         return None
     return {
-        **_source(evidence.source),
+        **source_of(evidence.source),
         "content_hash": evidence.content_hash,
         "approved_by": evidence.approved_by,
         "approved_at": instant(evidence.approved_at),
@@ -249,7 +250,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "since": None,
         "gap": gap(verdict.declared, verdict.computed),
         "gap_since": None,
-        "sources": [_source(each) for each in verdict.sources],
+        "sources": [source_of(each) for each in verdict.sources],
         "turn_green": verdict.turn_green,
         "override": f"{override.value} until {override.until} by {override.by}: {override.why}"
         if override
@@ -263,51 +264,9 @@ def _input(value: Input) -> str | float | int | None:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _source(source: Source) -> dict[str, Any]:
-    return {"connection": source.connection, "external_key": source.external_key, "url": source.url}
-
-
 def _work(facts: Facts) -> dict[str, int | None]:
     known = None if stale_reason(facts, "work_item") else facts.work
     return {name: getattr(known, name) if known else None for name in _WORK}
-
-
-def _ticket(ticket: Ticket, clock: TicketClock, now: datetime) -> dict[str, Any]:
-    length = age(ticket, now)
-    return {
-        "number": ticket.number,
-        "type": ticket.type,
-        "title": ticket.title,
-        "priority": ticket.priority,
-        "state_category": ticket.state_category,
-        "opened_at": instant(ticket.opened_at),
-        "due_at": instant(clock.due_at),
-        "resolved_at": instant(ticket.resolved_at),
-        "closed_at": instant(ticket.closed_at),
-        "breached": clock.breached,
-        "age_days": length.days if is_open(ticket) and length is not None else None,
-        "escalation": ticket.escalation,
-        "escalate_to": clock.escalate_to,
-        "clock_share": number(clock.share),
-        "clock_because": clock.because,
-        "reopened": ticket.reopened,
-        "source": _source(ticket.source),
-    }
-
-
-def _counts(counts: TicketCounts) -> dict[str, Any]:
-    return {
-        "open": counts.open,
-        "breached": counts.breached,
-        "by_priority": counts.by_priority,
-        "by_type": counts.by_type,
-        "by_age": counts.by_age,
-        "by_escalation": counts.by_escalation,
-        "by_level": counts.by_level,
-        "on_hold": counts.on_hold,
-        "reopened": counts.reopened,
-        "oldest_days": counts.oldest_days,
-    }
 
 
 def _records(facts: Facts) -> dict[str, Any]:
@@ -323,7 +282,7 @@ def _records(facts: Facts) -> dict[str, Any]:
                 "owner": each.owner,
                 "due_on": day(each.due_on),
                 "open": each.open,
-                "source": _source(each.source),
+                "source": source_of(each.source),
             }
             for each in facts.risks
         ],
@@ -334,7 +293,7 @@ def _records(facts: Facts) -> dict[str, Any]:
                 "began_at": instant(each.began_at),
                 "ended_at": instant(each.ended_at),
                 "cause": each.cause,
-                "source": _source(each.source),
+                "source": source_of(each.source),
             }
             for each in facts.outages
         ],
@@ -346,7 +305,7 @@ def _records(facts: Facts) -> dict[str, Any]:
                 "approved_by": each.approved_by,
                 "approved_at": instant(each.approved_at),
                 "content_hash": each.content_hash,
-                "source": _source(each.source),
+                "source": source_of(each.source),
             }
             for each in facts.deliverables
         ],
@@ -388,5 +347,5 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "due_on": day(entry.due_on),
         "approved_by": entry.approved_by,
         "approved_on": day(entry.approved_on),
-        "source": _source(entry.source) if entry.source else None,
+        "source": source_of(entry.source) if entry.source else None,
     }

@@ -107,7 +107,7 @@ def judge(
         verdicts=verdicts,
         finish=finish,
         late=late,
-        original=original_finish(facts),
+        original=original,
         rebaselined=pmo.rebaselined_on(facts, policy.timezone),
         done=done,
         fiscal_year=cost.fiscal_year,

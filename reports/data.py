@@ -92,8 +92,9 @@ class SnapshotData:
     `trends`: project key to `{as_of, overall, schedule, cost, ...}` for the days on which it changed, oldest
     first. `exceptions`: project (a key, or None), kind, severity (high, medium, low), text, since, because.
     `tickets`, `capacity`, `compliance`, `roadmap` (and totals and counts): of `portfolio.overview`; computed
-    here if missing. `quarantine`: `{"records": n, "writes": n, "by_connection": [{connection, kind,
-    count}]}`. `priority`: `terms` (as `config.planning.PriorityTerms`) and the last `review`, or empty.
+    here if missing. `desk`: `ticket_rows.desk`. `quarantine`: `{"records": n,
+    "writes": n, "by_connection": [{connection, kind, count}]}`. `priority`: `terms` (as
+    `config.planning.PriorityTerms`) and the last `review`, or empty.
     `changes`: project key to what `portfolio.changes` says of it since `changes_since`, the day of an earlier
     snapshot (None: there is none).
     """
@@ -111,6 +112,7 @@ class SnapshotData:
     tickets: Mapping[str, Any] = field(default_factory=dict)
     capacity: Mapping[str, Any] = field(default_factory=dict)
     priority: Mapping[str, Any] = field(default_factory=dict)
+    desk: Mapping[str, Any] = field(default_factory=dict)
     compliance: Mapping[str, Any] = field(default_factory=dict)
     roadmap: Sequence[Mapping[str, Any]] = ()
     quarantine: Mapping[str, Any] = field(default_factory=dict)
@@ -160,6 +162,7 @@ def build(snapshot: SnapshotData) -> Document:
     for section in ("tickets", "capacity", "compliance", "roadmap"):
         document[section] = document[section] or computed[section]
     document["pmo"] = computed["pmo"]
+    document["tickets"] = {**document["tickets"], "desk": json_like(snapshot.desk)}
     return document
 
 

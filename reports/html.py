@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from portfolio.compliance import RULES
 from portfolio.overview import totals
-from reports import charts, rollup, wording
+from reports import charts, finishing, rollup, wording
 from reports.data import Document
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def context(document: Document) -> dict[str, Any]:
         "oldest": rollup.open_tickets(projects)[:8],
         "watermelons": sum(map(rollup.is_watermelon, projects)),
         "grouped": len(projects) > GROUP_ABOVE,
+        "forecasts": finishing.forecasts(projects),
         "gates_due": rollup.gates_due(projects, (as_of + SOON).isoformat()),
         "outages": rollup.outages(projects),
         "load": load(document["capacity"]),
@@ -355,6 +357,9 @@ def _environment() -> "Environment":
         },
         COLOURS=rollup.COLOURS,
         COMPLIANCE=COMPLIANCE,
+        RULES=RULES,
+        waiting=finishing.waiting,
+        effect_sign=finishing.effect_sign,
         AGES=rollup.AGES,
         SCENARIO=SCENARIO,
         remarks=wording.remarks,

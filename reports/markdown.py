@@ -1,6 +1,6 @@
 """The report as Markdown, for mails and wikis.
 
-The headline, what needs attention, the portfolio, money, gates, sources.
+The headline, what needs attention, the portfolio, money, gates, forecasts, actions, tickets, governance, sources.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,9 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from portfolio.compliance import RULES
 from reports import rollup
 from reports.ahead import chapters
 from reports.data import Document
+from reports.finishing import forecasts
 from reports.html import SOON, lead
 from reports.wording import (
     COLOUR_SIGNS,
@@ -55,6 +57,11 @@ def text(document: Document) -> str:
         *_changes(document),
         *_money(document),
         *_gates(document),
+        *_forecasts(document),
+        *_waiting(document),
+        *_actions(document),
+        *_tickets(document),
+        *_governance(document),
         *_ahead(document),
         *_sources(document),
         f"Snapshot `{snapshot['id']}`, taken {instant(snapshot['taken_at'])}; {document['schema']}.",
@@ -152,6 +159,90 @@ def _gates(document: Document) -> list[str]:
         for project, gate in rollup.gates_due(document["projects"], until)
     ]
     return ["## Gates due", _table(("Due", "Project", "Gate", "Status"), rows)] if rows else []
+
+
+def _forecasts(document: Document) -> list[str]:
+    rows = [
+        (
+            each["key"],
+            each["forecast"].get("remaining"),
+            *(
+                day(each["forecast"].get(name))
+                for name in ("finish_declared", "finish_50", "finish_85", "finish_spi_t")
+            ),
+        )
+        for each in forecasts(document["projects"])
+    ]
+    header = ("Project", "Open items", "Declared finish", "By pace, 50%", "By pace, 85%", "By SPI(t)")
+    return ["## When projects will finish", _table(header, rows)] if rows else []
+
+
+def _waiting(document: Document) -> list[str]:
+    rows = [
+        (
+            road["project"],
+            day(road.get("finish")),
+            other["project"],
+            day(other.get("finish")),
+            other.get("late_days"),
+        )
+        for road in document["roadmap"]
+        for other in road.get("depends_on") or ()
+    ]
+    header = ("Project", "Means to end", "Waits for", "Which ends", "Days too late")
+    return ["## Dependencies", _table(header, rows)] if rows else []
+
+
+def _actions(document: Document) -> list[str]:
+    rows = [
+        (
+            day(each.get("due_on")),
+            each.get("project"),
+            each.get("title"),
+            each.get("owner"),
+            words(each.get("state")),
+            each.get("outcome"),
+            f"{words(each['effect'])}: {each.get('effect_because')}" if each.get("effect") else None,
+        )
+        for each in document.get("actions") or ()
+    ]
+    header = ("Due", "Project", "Action", "Owner", "State", "Outcome", "Effect")
+    return ["## Actions and obligations", _table(header, rows)] if rows else []
+
+
+def _tickets(document: Document) -> list[str]:
+    found = document["tickets"]
+    if document["view"]["audience"] != "internal" or not found.get("open"):
+        return []
+    desk = found.get("desk") or {}
+    told = [f"{plural(found['open'], 'open ticket')}, {found['breached']} past due time."]
+    if found.get("by_level"):
+        called = ", ".join(f"{_plain(level)} {many}" for level, many in found["by_level"].items())
+        told.append(f"To be called: {called}.")
+    if desk.get("open"):
+        told.append(
+            f"Of no project: {plural(desk['open'], 'open ticket')}, {desk['breached']} past due time."
+        )
+    weeks = [
+        (day(each["week_ending"]), each["opened"], each["resolved"], each["backlog"])
+        for each in found.get("flow") or ()
+    ]
+    flow = [_table(("Week to", "Opened", "Resolved", "Backlog"), weeks)] if weeks else []
+    return ["## Tickets", " ".join(told), *flow]
+
+
+def _governance(document: Document) -> list[str]:
+    found = document["compliance"]
+    if document["view"]["audience"] != "internal" or not found.get("managers"):
+        return []
+    rows = [(each["manager"], each["projects"], percent(each["score"])) for each in found["managers"]]
+    papers = ", ".join(f"{many} {words(name).lower()}" for name, many in found["documents"].items())
+    rules = ", ".join(f"{words(rule).lower()} {found[rule]['met']} of {found[rule]['of']}" for rule in RULES)
+    return [
+        f"## Governance: {percent(found['score'])}",
+        f"Rules kept: {rules}. Deliverables: {papers}.",
+        _table(("Manager", "Projects", "Score"), rows),
+    ]
 
 
 def _ahead(document: Document) -> list[str]:

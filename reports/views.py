@@ -101,7 +101,7 @@ def _narrowed(
 ) -> Document:
     projects = [each for each in document["projects"] if keep(each)]
     keys = {each["key"] for each in projects}
-    return _recounted(
+    narrowed = _recounted(
         {
             **document,
             "view": {**document["view"], scope: value},
@@ -125,6 +125,7 @@ def _narrowed(
             },
         }
     )
+    return {**narrowed, "roadmap": [line for line in document["roadmap"] if line["project"] in keys]}
 
 
 def _recounted(document: Document) -> Document:
@@ -135,7 +136,8 @@ def _recounted(document: Document) -> Document:
     portfolio = {key: document["portfolio"].get(key) for key in ("name", "currency")}
     return {
         **document,
-        **{name: computed[name] for name in ("tickets", "compliance", "roadmap", "pmo")},
+        **{name: computed[name] for name in ("compliance", "roadmap", "pmo")},
+        "tickets": {**computed["tickets"], "desk": {}},
         "portfolio": {
             **portfolio,
             "totals": computed["totals"],

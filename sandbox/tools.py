@@ -12,6 +12,7 @@ from sandbox import finance, graph, jira, odata, salesforce, servicenow
 from sandbox.city import City
 from sandbox.configuration import configuration
 from sandbox.faults import Faults, Rule
+from sandbox.pages import Pages
 from sandbox.register import write_register
 from sandbox.server import Server, serve
 
@@ -23,6 +24,14 @@ ENVIRONMENT = {
     "SNOW_PASSWORD": "sandbox-snow",
 }
 """What the variables that the configuration names must hold. It opens nothing but this sandbox."""
+
+_SECRETS = {
+    "jira": "JIRA_TOKEN",
+    "snow": "SNOW_PASSWORD",
+    "odata": "ODATA_PASSWORD",
+    "salesforce": "SALESFORCE_TOKEN",
+    "planner": "GRAPH_TOKEN",
+}
 
 _APPS: Mapping[str, Callable[[City], Flask]] = {
     "jira": lambda city: jira.create_app(city, token=ENVIRONMENT["JIRA_TOKEN"]),
@@ -64,7 +73,8 @@ class Sandbox:
             for place, (tool, make) in enumerate(_APPS.items()):
                 self.apps[tool] = make(city)
                 self.faults[tool] = Faults(self.apps[tool], rules, tool=tool)
-                server = serve(self.faults[tool], port_base + place if port_base else 0)
+                pages = Pages(self.faults[tool], tool, self.apps[tool], ENVIRONMENT[_SECRETS[tool]])
+                server = serve(pages, port_base + place if port_base else 0)
                 self._servers.append(server)
                 self.urls[tool] = server.url
         except BaseException:

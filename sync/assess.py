@@ -12,14 +12,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from portfolio import judge
+from portfolio import judge, ticket_rows
 from portfolio.facts import Facts
 from portfolio.overview import DIMENSIONS, waiting_exceptions
-from portfolio.store import audit, gather, links, manual, runs, snapshots, touched
+from portfolio.service_clock import clock
+from portfolio.store import audit, desk, gather, links, manual, runs, snapshots, touched
 from portfolio.store.affected import affected
 from portfolio.store.live import Keys
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
+from portfolio.tickets import count
 from sync import outlook
 from sync.crash import reach
 from sync.sources import sources
@@ -218,7 +220,7 @@ def assess(
         portfolio = {**last.portfolio, **json_like(entered)}
     else:
         bodies = [each.body for each in judged.values()]
-        portfolio = portfolio_of(db, settings, work.names, bodies, work.today)
+        portfolio = portfolio_of(db, settings, work.names, bodies, now)
     if (
         last is not None
         and not changed
@@ -254,15 +256,18 @@ def portfolio_of(
     settings: Settings,
     names: links.Registry,
     projects: Sequence[Mapping[str, Any]],
-    today: date,
+    now: datetime,
 ) -> dict[str, Any]:
-    """What a snapshot keeps beside projects and sources: name, currency, outlook, exceptions, what is in quarantine."""
+    """What a snapshot keeps beside projects and sources: name, currency, outlook, desk, exceptions, what is in quarantine."""
+    terms, zone = settings.portfolio.service, settings.portfolio.zone
+    clocked = [(each, clock(each, now, terms, zone)) for each in desk.unlinked(db)]
     kept: dict[str, Any] = json_like(
         {
             "name": settings.portfolio.name,
             "currency": settings.portfolio.currency,
-            "capacity": outlook.capacity_of(db, settings, projects, today),
+            "capacity": outlook.capacity_of(db, settings, projects, today_of(settings, now)),
             "priority": outlook.priority_of(db, settings),
+            "desk": ticket_rows.desk(clocked, count(clocked, now), now),
             "exceptions": [*_unallocated(names), *waiting_exceptions(projects)],
             "quarantine": quarantine(db),
         }

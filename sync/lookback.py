@@ -66,7 +66,7 @@ def rebuilt(
         links.link(db, names)
         gathered = facts_of(db, settings, names, moment.valid_at, expired)
         judged = judged_of(gathered, before, moment.valid_at, policy, stories_of(db))
-        kept = portfolio_of(db, settings, names, [each.body for each in judged.values()], as_of)
+        kept = portfolio_of(db, settings, names, [each.body for each in judged.values()], moment.valid_at)
         actions = actions_of(db, judged)
     bodies = [each.body for each in judged.values()]
     return build(
@@ -89,6 +89,7 @@ def rebuilt(
             ],
             capacity=kept["capacity"],
             priority=kept["priority"],
+            desk=kept["desk"],
             quarantine=kept["quarantine"] if known_at is None else base.portfolio["quarantine"],
             actions=actions,
             changes=changes_of(db, reported, judged, kept["currency"]),

@@ -60,6 +60,7 @@ def document(db: Connection, settings: Settings, *, until: datetime | None = Non
             ],
             capacity=kept["capacity"],
             priority=kept.get("priority", {}),
+            desk=kept.get("desk", {}),
             quarantine=held,
             actions=actions_of(db, judged, until=until),
             changes=changes_of(db, earlier, judged, kept["currency"]),

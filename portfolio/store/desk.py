@@ -1,6 +1,7 @@
 """The facts about tickets: each with the spans in which it was seen on hold, and how often it came back."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from portfolio import facts
 from portfolio.service_clock import holds
 from portfolio.store.live import Keys, live, rows, source_of, stands
 from portfolio.store.tables import RECORD_KEY, entity_tables, history
+from portfolio.tickets import OPEN
 
 Change = tuple[datetime, str | None, str | None]
 
@@ -19,9 +21,18 @@ def tickets(db: Connection, keys: Keys = None) -> dict[str, tuple[facts.Ticket, 
     changes = _changes(db, keys)
     found: dict[str, list[facts.Ticket]] = defaultdict(list)
     for row in rows(db, "ticket", keys):
-        past = changes.get(tuple(getattr(row, name) for name in RECORD_KEY), ())
-        found[row.project_key].append(_ticket(row, past))
+        found[row.project_key].append(_ticket(row, changes))
     return {key: tuple(some) for key, some in found.items()}
+
+
+def unlinked(db: Connection) -> list[facts.Ticket]:
+    """The open tickets that belong to no project."""
+    table, changes = entity_tables["ticket"], _changes(db, None)
+    statement = select(table).where(
+        stands(table), table.c.project_key.is_(None), table.c.state_category.in_(OPEN)
+    )
+    ordered = statement.order_by(table.c.opened_at, table.c.connection, table.c.external_id)
+    return [_ticket(row, changes) for row in db.execute(ordered)]
 
 
 def _changes(db: Connection, keys: Keys) -> dict[tuple[str, ...], list[Change]]:
@@ -37,7 +48,8 @@ def _changes(db: Connection, keys: Keys) -> dict[tuple[str, ...], list[Change]]:
     return found
 
 
-def _ticket(row: Any, changes: Any) -> facts.Ticket:
+def _ticket(row: Any, past: Mapping[tuple[str, ...], Sequence[Change]]) -> facts.Ticket:
+    changes = past.get(tuple(getattr(row, name) for name in RECORD_KEY), ())
     first = changes[0][1] if changes else row.state_category
     on_hold, reopened = holds(row.first_seen_at, first, [(at, after) for at, _, after in changes])
     return facts.Ticket(

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 from config.judging import ServiceTerms
 from portfolio.facts import Source, Ticket
 from portfolio.service_clock import clock
-from portfolio.tickets import TicketCounts, age, count
+from portfolio.ticket_rows import desk
+from portfolio.tickets import TicketClock, TicketCounts, age, count
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = Path(os.environ.get("PORTICO_FIXTURES", ROOT.parent / "shared/fixtures"))
@@ -151,3 +153,14 @@ def test_real_incidents_at_an_instant(at: str) -> None:
     assert Counter(found.by_priority) == Counter(wanted["open_by_priority"])
     assert Counter(found.by_age) == Counter(wanted["open_age_buckets"])
     assert found.breached == wanted["open_sla_breached"]
+
+
+def test_the_desk_shows_counts_and_the_oldest_first_without_a_running_clock() -> None:
+    many = [
+        (replace(ticket(days), number=f"INC{days}"), TicketClock(breached=days > 5, escalate_to="Lead"))
+        for days in range(1, 13)
+    ]
+    shown = desk(many, count(many, NOW), NOW)
+    assert (shown["open"], shown["breached"], shown["by_level"]) == (12, 7, {"Lead": 12})
+    assert [each["age_days"] for each in shown["oldest"]] == list(range(12, 2, -1))
+    assert "clock_share" not in shown["oldest"][0]

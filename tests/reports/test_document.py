@@ -60,8 +60,15 @@ def test_what_the_store_computed_wins_over_what_the_report_computes() -> None:
     found = build(
         replace(sample(), tickets=tickets, portfolio={**sample().portfolio, "totals": {"actual": "1.00"}})
     )
-    assert found["tickets"] == tickets
+    assert found["tickets"] == {**tickets, "desk": {}}
     assert found["portfolio"]["totals"] == {"actual": "1.00"}
+
+
+def test_a_project_waits_for_others_in_a_report_of_its_own_too() -> None:
+    whole = document()
+    road = next(line for line in whole["roadmap"] if line["project"] == "OIT-008")
+    road["depends_on"] = [{"project": "OIT-001", "finish": "2027-01-31", "late_days": 3}]
+    assert for_department(whole, "Streets")["roadmap"][0]["depends_on"] == road["depends_on"]
 
 
 def test_an_instant_without_a_time_zone_is_refused() -> None:

@@ -33,3 +33,20 @@ def test_a_hold_begins_and_ends_when_the_tool_says_so_not_when_it_was_read(store
     assert found.on_hold == ((FIRST, FIRST + HOUR), (FIRST + 8 * HOUR, None))
     assert found.reopened == 1
     assert found.state_category == "on_hold"
+
+
+def test_the_desk_holds_the_open_tickets_of_no_project(store_url: str) -> None:
+    def row(number: int, state: str, **values: Any) -> dict[str, Any]:
+        own = {"external_id": str(number), "number": f"INC{number}", "state_category": state}
+        return {"connection": "snow", "kind": "incident", "opened_at": FIRST - number * HOUR, **own, **values}
+
+    rows = [row(1, "new"), row(2, "on_hold"), row(3, "resolved"), row(4, "new"), row(5, "in_progress")]
+    table = entity_tables["ticket"]
+    with open_store(store_url) as store, store.transaction() as db:
+        entities.write(db, "ticket", rows, at=FIRST, run_id="r")
+        db.execute(update(table).where(table.c.external_id == "4").values(project_key="P"))
+        db.execute(update(table).where(table.c.external_id == "5").values(deleted_at=FIRST))
+        found = desk.unlinked(db)
+
+    assert [each.number for each in found] == ["INC2", "INC1"]
+    assert len(found[0].on_hold) == 1
