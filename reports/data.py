@@ -171,9 +171,15 @@ def _ranking(projects: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> 
     return ranking(projects, terms, kept.get("review"))
 
 
+_PLAIN = frozenset({str, bool, int, float, type(None)})
+
+
 def json_like(value: Any) -> Any:
     """The value as JSON knows it, in the texts of the interface. A naive datetime raises ValueError."""
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict or isinstance(value, Mapping):
         return {str(key): json_like(each) for key, each in value.items()}
     if isinstance(value, str | bool | int | float | None):
         return value

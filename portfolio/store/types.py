@@ -143,6 +143,14 @@ def bound_document(value: Any) -> str:
     return value if type(value) is Dumped else dump(value)
 
 
+def parsed(text: str | bytes) -> Any:
+    """The document of a JSON text; what the quick reader refuses (a lone surrogate), the patient one takes."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text)
+
+
 class Document(TypeDecorator[Any]):
     """A JSON-like value as text. Tuples come back as lists, Decimals and dates as strings."""
 
@@ -155,7 +163,7 @@ class Document(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From JSON text."""
-        return None if value is None else json.loads(value)
+        return None if value is None else parsed(value)
 
 
 class Packed(TypeDecorator[Any]):
@@ -170,7 +178,7 @@ class Packed(TypeDecorator[Any]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From compressed JSON text."""
-        return None if value is None else json.loads(zlib.decompress(value))
+        return None if value is None else parsed(zlib.decompress(value))
 
 
 def column_type(kind: FieldType) -> TypeEngine[Any]:
@@ -197,4 +205,4 @@ def plain_json(value: object) -> object:
 
 def json_like(document: Any) -> Any:
     """A document as it comes back from the store: decimals and dates as text, tuples as lists."""
-    return json.loads(dump(document))
+    return parsed(dump(document))

@@ -252,6 +252,16 @@ def start_up(at: Site, store: Store) -> Figures:
     return {"help_s": round(median(helped), 2), "loaded_s": round(median(loaded), 2)}
 
 
+def judged(folder: Path, projects: int, items: int, months: int) -> Figures:
+    """A large portfolio judged and reported, in a process of its own."""
+    place = folder / f"large-{items}"
+    place.mkdir()
+    command = [sys.executable, "-m", "tests.bench.large", str(place)]
+    found: Figures = json.loads(spend([*command, str(projects), str(items), str(months)])[1])
+    shutil.rmtree(place)
+    return found
+
+
 def machine() -> Figures:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -285,6 +295,9 @@ def main() -> None:
                 print(store.kind, json.dumps(results[store.kind]), flush=True)
             results["slow line"] = slow_line(at, stores[0])
             results["start-up"] = start_up(at, stores[0])
+        results["large"] = judged(folder, 1000, 200_000, 24)
+        results["small"] = judged(folder, 1000, 10_000, 1)
+        results["huge"] = judged(folder, 1000, 1_000_000, 1) if asked.full else None
         with site(2000) as at:
             results["refused"] = refused(at, stores[0])
     finally:

@@ -46,6 +46,7 @@ def _rows(results: Mapping[str, Any]) -> Iterator[Row]:
     slow = results["slow line"]
     shown = f"{slow['times_reference']} × the reference, {slow['times_faster_than_one']} × faster than one"
     yield "2", "50 ms per request, 8 workers", "≤ 2 × the reference, ≥ 3 × faster than one", shown
+    yield from _judged(results)
     refused = results["refused"]
     waited = f"{refused['s']} s, {refused['refused']} refusals in {refused['requests']} requests, {refused['records']} records"
     yield "10", "every tenth request refused, Retry-After: 1", "≤ the waits + 10 %, complete", waited
@@ -56,6 +57,21 @@ def _rows(results: Mapping[str, Any]) -> Iterator[Row]:
         "≤ 0.3 s / 0.8 s",
         f"{start['help_s']} s / {start['loaded_s']} s",
     )
+
+
+def _judged(results: Mapping[str, Any]) -> Iterator[Row]:
+    large, small, huge = (results[each] for each in ("large", "small", "huge"))
+    shown = "{0[s]} s (processor time {0[cpu_s]} s)"
+    what = f"{large['projects']:,} projects, {large['items']:,} work items"
+    yield "6", f"{what}: all judged on a new day", "-", shown.format(large["new day"])
+    yield "6", f"{what}: nothing changed", "-", shown.format(large["unchanged"])
+    yield "6", f"{what}: 1,000 changes in 50 projects judged", "≤ 1.5 s", shown.format(large["changes"])
+    if huge is not None:
+        times = round(huge["changes"]["cpu_s"] / small["changes"]["cpu_s"], 2)
+        yield "6", "the same with 1,000,000 work items against 10,000", "≤ 1.5 times", f"{times} times"
+    months = f"report of {large['projects']:,} projects, {large['months']} months"
+    yield "12", f"{months}, JSON", "≤ 5 s", shown.format(large["json"])
+    yield "12", f"{months}, HTML", "≤ 10 s", shown.format(large["html"])
 
 
 def _plot(results: Mapping[str, Any]) -> str:
