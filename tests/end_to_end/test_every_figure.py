@@ -142,7 +142,8 @@ def test_every_figure_of_the_portfolio_is_filled(demo: Demo) -> None:
         assert sorted(empty(values) - PORTFOLIO_EMPTY) == [], section
 
 
-PORTFOLIO_EMPTY = frozenset({"outcome", "closed_on", "recovered_on", "error"})
+PORTFOLIO_EMPTY = frozenset({"outcome", "closed_on", "recovered_on", "error", "scenarios.problems"})
+"""What only people or time fill, and what is said only where something is wrong."""
 
 
 def test_every_red_and_amber_answers_explain_and_leads_to_a_record(demo: Demo) -> None:
