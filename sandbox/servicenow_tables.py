@@ -114,6 +114,7 @@ class Tables:
         """Tables whose deletions are recorded."""
         self.write_log: list[dict[str, str]] = []
         self._tables = {each.name: each for each in (*_META, *tables)}
+        self._columns: dict[str, Mapping[str, Column]] = {}
         self._rows: dict[str, dict[str, Row]] = {name: {} for name in self._tables}
         for each in self._tables.values():
             self._describe(each)
@@ -156,6 +157,7 @@ class Tables:
         """A column that an administrator creates: empty in every row, and in the dictionary."""
         table = self._tables[name]
         self._tables[name] = replace(table, columns=(*table.columns, column))
+        self._columns.clear()
         for row in self.rows(name):
             row.setdefault(column.name, "")
         self._describe(self._tables[name])
@@ -170,11 +172,12 @@ class Tables:
 
     def columns(self, name: str) -> Mapping[str, Column]:
         """All columns of a table, inherited ones included."""
-        table = self._tables[name]
-        inherited = (
-            self.columns(table.parent) if table.parent else {each.name: each for each in SYSTEM_COLUMNS}
-        )
-        return {**inherited, **{each.name: each for each in table.columns}}
+        if name not in self._columns:
+            table = self._tables[name]
+            system = {each.name: each for each in SYSTEM_COLUMNS}
+            inherited = self.columns(table.parent) if table.parent else system
+            self._columns[name] = {**inherited, **{each.name: each for each in table.columns}}
+        return self._columns[name]
 
     def column(self, name: str, path: str) -> Column | None:
         """The column at the end of a (dot-walked) path, or None if there is no such field."""

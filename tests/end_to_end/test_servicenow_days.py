@@ -76,7 +76,7 @@ def test_rights_that_are_lost_are_an_alarm_and_no_deletion(running: Office) -> N
     snow = running.state("snow")
     before = live(running, "pm_project_task")
     snow.rights.hidden.update(sorted(before)[: len(before) // 2])
-    for _ in range(3):
+    for _ in range(2):
         ran = counted(running)
         assert ran.code == 3
     assert live(running, "pm_project_task") == before
