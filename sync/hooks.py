@@ -21,7 +21,7 @@ from config.settings import Settings
 
 _LOG = logging.getLogger("portico.hooks")
 LARGEST = 1 << 20
-"""Bytes of an announcement; Jira's own are far smaller."""
+"""Bytes of an announcement that are read at most; Jira's own are far smaller."""
 WINDOW = timedelta(hours=2)
 """An announcement older than this is a replay: tools retry for an hour or so."""
 AHEAD = timedelta(minutes=5)
@@ -71,8 +71,6 @@ class Hooks:
         secret = self._secrets.get(name)
         if secret is None:
             return Received(404, "no webhook here")
-        if len(body) > LARGEST:
-            return Received(413, "too large")
         if not signed(secret, headers, body):
             _LOG.info("an announcement to %s was not signed with its secret", name)
             return Received(401, "the signature is missing or wrong")
