@@ -193,7 +193,7 @@ def _field(
 
 
 def fields_of(settings: Settings, name: str, kind: str | None) -> list[dict[str, Any]]:
-    """The tool's fields of a kind (default: every kind read or written), with what is mapped to each."""
+    """The tool's fields of a kind (default: every kind read), with what is mapped to each; `hint`: why not writable."""
     connection = settings.connections[name]
     kinds = [kind] if kind else [read.kind for read in connection.read]
     connector = wiring.connector(settings, name)
@@ -206,6 +206,7 @@ def fields_of(settings: Settings, name: str, kind: str | None) -> list[dict[str,
                 "type": info.type,
                 "options": list(info.options),
                 "writable": info.writable,
+                "hint": info.hint,
                 "mapped_to": _mapped_to(settings, name, each, info.id),
             }
             for each in dict.fromkeys(kinds)

@@ -69,4 +69,6 @@ def fields(program: Program, connection: str, kind: str | None, *, as_json: bool
         click.echo(
             f"{each['kind']}.{each['id']}  {each['name']}  {each['type']}{options}  {writable}{mapped}"
         )
+        if each["hint"] and any(name.endswith("(written)") for name in each["mapped_to"]):
+            click.echo(program.redact(f"        fix: {each['hint']}"))
     return DONE

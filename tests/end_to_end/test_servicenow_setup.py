@@ -131,3 +131,6 @@ def test_fields_tells_type_options_and_what_is_mapped(snow: Instance, config: Pa
         "pm_project.sys_mod_count  Updates  integer  read-only",
     ):
         assert line in lines
+    told = lines[lines.index(next(each for each in lines if "percent_complete (written)" in each)) + 1]
+    assert told.startswith("        fix: Portico never moves")
+    assert sum(each.startswith("        fix:") for each in lines) == 1, "only for what is to be written"
