@@ -238,20 +238,17 @@ def _projects(
         old, new = lost.get(key, NOTHING), still.get(key, NOTHING)
         if old == new and key not in slips:
             continue
-        effect = _effect(project, slips.get(key, 0), old, new, rates.get(key))
-        found.append(effect)
-    return sorted(
-        found, key=lambda each: (-(each["later_days"] or 0), -each["hours_missing"], each["project"])
-    )
+        found.append(_effect(project, slips.get(key, 0), old, new, rates.get(key, NOTHING)))
+    return sorted(found, key=lambda each: (-each["later_days"], -each["hours_missing"], each["project"]))
 
 
 def _missing(found: Iterable[Balance]) -> dict[str, Decimal]:
-    """The hours that each project goes without."""
+    """The hours that each project goes without, to the millionth: parts of parts leave a dust that is no difference."""
     whole: dict[str, Decimal] = {}
     for each in found:
         for key, some in each.missing.items():
             whole[key] = whole.get(key, NOTHING) + some
-    return whole
+    return {key: round(some, 6) for key, some in whole.items()}
 
 
 def paces(plan: Staffing, begin: str) -> dict[str, Decimal]:
@@ -273,16 +270,14 @@ def later(start: date, months: int) -> int | None:
     return (date(year, month, day) - start).days
 
 
-def _effect(
-    project: Project, months: int, old: Decimal, new: Decimal, rate: Decimal | None
-) -> dict[str, Any]:
+def _effect(project: Project, months: int, old: Decimal, new: Decimal, rate: Decimal) -> dict[str, Any]:
+    """`rate` is the project's pace; a project that goes without hours has planned some, so it has one."""
     finish = _finish(project)
     own = later(date.fromisoformat(finish), months) if finish else None
     slipped = own if own is not None else int((months * DAYS_A_MONTH).to_integral_value(ROUND_CEILING))
     more = new - old
-    caught = NOTHING if more <= 0 else None if not rate else more / rate * DAYS_A_MONTH
-    extra = None if caught is None else int(caught.to_integral_value(ROUND_CEILING))
-    whole = None if extra is None else slipped + extra
+    caught = more / rate * DAYS_A_MONTH if more > 0 else NOTHING
+    extra = int(caught.to_integral_value(ROUND_CEILING))
     return {
         "project": project["key"],
         "name": project["name"],
@@ -290,14 +285,14 @@ def _effect(
         "hours_missing_after": number(hours(new)),
         "hours_missing": number(hours(more)),
         "finish": finish,
-        "finish_after": _moved_day(finish, whole),
-        "later_days": whole,
+        "finish_after": _moved_day(finish, slipped + extra),
+        "later_days": slipped + extra,
         "because": _because(slipped, more, rate, extra),
     }
 
 
-def _moved_day(day: str | None, by: int | None) -> str | None:
-    if day is None or by is None:
+def _moved_day(day: str | None, by: int) -> str | None:
+    if day is None:
         return None
     try:
         return (date.fromisoformat(day) + timedelta(days=by)).isoformat()
@@ -305,12 +300,10 @@ def _moved_day(day: str | None, by: int | None) -> str | None:
         return None
 
 
-def _because(slipped: int, more: Decimal, rate: Decimal | None, extra: int | None) -> str:
+def _because(slipped: int, more: Decimal, rate: Decimal, extra: int) -> str:
     said = [f"It slips by {days(slipped)}."] if slipped else []
-    if more > 0 and rate:
-        said.append(f"{plain(more)} h more are missing: {days(extra or 0)} at its {plain(rate)} h a month.")
-    elif more > 0:
-        said.append(f"{plain(more)} h more are missing; its pace is unknown.")
+    if more > 0:
+        said.append(f"{plain(more)} h more are missing: {days(extra)} at its {plain(rate)} h a month.")
     elif more < 0:
         said.append(f"{plain(-more)} h fewer are missing.")
     return " ".join(said)

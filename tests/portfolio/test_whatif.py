@@ -58,6 +58,7 @@ def test_a_scenario_without_items_is_the_plan_itself() -> None:
     plan = staffing([row("Ana", "A", 80), row("Ana", "B", 70)], {"Ana": D(10)})
     found = told(Scenario(), plan)
     assert found["before"] == found["after"]
+    assert told(Scenario(), staffing([row("Ana", "A", 101), row("Bo", "A", 100)]))["before"]["overloads"] == 1
     assert found["before"] == {
         "hours_over": 60.0,
         "overloads": 1,
@@ -332,6 +333,30 @@ def test_who_waits_for_a_project_waits_longer() -> None:
     assert found["waiting"] == [
         {"project": "B", "waits_for": "A", "late_days_before": 0, "late_days_after": 20}
     ]
+
+
+def test_what_is_left_over_from_dividing_is_no_difference() -> None:
+    rows = []
+    for month in ("2026-11", "2026-12", "2027-01"):
+        rows += [row("Ana", "A", 2, there=2, month=month), row("Ana", "B", 1, there=2, month=month)]
+    rows += [row("Ana", "B", 2, there=3, month=month) for month in ("2027-02", "2027-03")]
+    rows += [row("Ana", "B", 0, there=9, month="2027-04")]
+    found = told(slip("A", 3), staffing(rows))
+    assert found["items"] == ["A slips by 3 months."]
+    assert [each["project"] for each in found["projects"]] == ["A"]
+
+
+def test_projects_stand_by_how_much_later_they_finish() -> None:
+    plan = staffing([row("Ana", "A", 40), row("Ana", "B", 60), row("Ana", "C", 40), row("Bo", "D", 50)])
+    many = [project(key) for key in "DCBA"]
+    found = told(leave("Ana", date(2026, 11, 16)), plan, many)
+    assert [(each["project"], each["later_days"]) for each in found["projects"]] == [
+        ("B", 11),
+        ("A", 11),
+        ("C", 11),
+    ]
+    both = Scenario(leaves=(Leave(person="Bo", on=date(2026, 11, 1)),), slips=(Slip(project="A", months=1),))
+    assert [each["project"] for each in told(both, plan, many)["projects"]] == ["D", "A", "C", "B"]
 
 
 def test_relief_is_told_too() -> None:
