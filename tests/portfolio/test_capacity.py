@@ -167,6 +167,14 @@ def test_tickets_can_be_what_makes_it_too_much() -> None:
     assert found["because"] == "Projects plan 95 h and tickets about 12.5 h; there are 100 h."
 
 
+def test_hours_are_shown_to_the_hundredth_and_roles_in_one_word() -> None:
+    demand = TicketDemand(people={"Ana": D("12.3456")})
+    found = capacity([row("Ana", "A", 95), row("Bo", "A", 1, role=None)], today=TODAY, demand=demand)
+    (over,) = found["overloads"]
+    assert (over["ticket_hours"], over["hours_over"]) == (12.35, 7.35)
+    assert [each["role"] for each in found["rows"]] == ["Developer", None]
+
+
 def test_the_hours_of_tickets_stand_beside_this_month_and_later_ones() -> None:
     rows = [row("Ana", "A", 1, month=month) for month in ("2026-10", "2026-11", "2026-12")]
     tickets = [ticket("incident", "Ana", "2026-10-05T12:00:00+00:00")]

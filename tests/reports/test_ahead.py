@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,9 @@ def test_markdown_tells_what_lies_ahead(document: Document) -> None:
 
 def test_the_page_keeps_its_structure(document: Document) -> None:
     page = html.page(document)
-    compare("ahead_outline.txt", outline(page))
+    own = re.findall(r'<section aria-labelledby="(?:priority|overload|pmo)".*?</section>', page, re.DOTALL)
+    assert len(own) == 3
+    compare("ahead_outline.txt", "".join(map(outline, own)))
     for anchor in ("priority", "overload", "pmo"):
         assert f'<a href="#{anchor}">' in page
         assert f'<h2 id="{anchor}">' in page
