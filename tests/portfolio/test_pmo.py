@@ -195,6 +195,12 @@ def test_a_request_takes_the_days_from_its_opening_to_its_end() -> None:
     assert figures(found) == (1.5, 3, 5)
 
 
+@pytest.mark.parametrize(("end", "counted"), [("2026-11-21T23:59:59Z", 1), ("2026-11-22T00:00:00Z", 0)])
+def test_a_request_that_ended_today_counts(end: str, counted: int) -> None:
+    one = ticket("demand", "2026-11-20T00:00:00Z", closed_at=end)
+    assert metric("turnaround", project(tickets=[one]))["of"] == counted
+
+
 def test_a_forecast_is_held_against_the_finish_ninety_days_later() -> None:
     points = [
         {"as_of": "2026-01-01", "finish_forecast": "2026-07-01"},
@@ -327,3 +333,5 @@ def test_a_rebaseline_is_a_later_version_or_an_approval_by_command() -> None:
     )
     assert rebaselined_on(undated, ZoneInfo("UTC")) == [date(2026, 5, 1)]
     assert rebaselined_on(Facts("A", "A"), ZoneInfo("UTC")) == []
+    twice = Facts("A", "A", planned_values=(point("a", date(2026, 1, 1)), point("b", date(2026, 5, 1))))
+    assert rebaselined_on(twice, ZoneInfo("UTC")) == [date(2026, 5, 1)]
