@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from portfolio.store import bulk
 from portfolio.store.bulk import upsert
 from portfolio.store.records import batches
 from portfolio.store.tables import alarm, connection, quarantine, run
@@ -110,18 +111,11 @@ def release(
 ) -> None:
     """Ends the quarantine of records that were translated or written anew, except for the entries that come again."""
     again = {(entry["external_id"], entry["field"] or "") for entry in but}
-    for some in batches(sorted(ids)):
-        rows = db.execute(
-            select(quarantine.c.id, quarantine.c.external_id, quarantine.c.field).where(
-                quarantine.c.connection == name,
-                quarantine.c.kind == kind,
-                quarantine.c.external_id.in_(some),
-                quarantine.c.write.is_(of_write),
-            )
-        ).all()
-        ended = [row.id for row in rows if (row.external_id, row.field) not in again]
-        if ended:
-            db.execute(delete(quarantine).where(quarantine.c.id.in_(ended)))
+    where = {"connection": name, "kind": kind, "write": of_write}
+    held = bulk.found(db, quarantine, "id, external_id, field", where, "external_id", sorted(ids))
+    ended = [number for number, id_, field in held if (id_, field) not in again]
+    for some in batches(ended):
+        db.execute(delete(quarantine).where(quarantine.c.id.in_(some)))
 
 
 def release_writes(db: Connection, names: Collection[str], *, but: Collection[tuple[str, str]]) -> None:

@@ -125,7 +125,7 @@ def dump(document: object) -> str:
 
 
 def canonical(document: object) -> bytes:
-    """A document or dataclass as JSON with sorted keys, to be hashed or kept raw; much faster than `dump`, but not ASCII only."""
+    """A document or dataclass as JSON with sorted keys, to be hashed or kept; much faster than `dump`, but not ASCII only."""
     try:
         return _CANONICAL.encode(document)
     except (TypeError, ValueError):
@@ -140,7 +140,7 @@ class Dumped(str):
 
 def bound_document(value: Any) -> str:
     """A JSON-like value as the text that stands in its column."""
-    return value if type(value) is Dumped else dump(value)
+    return value if type(value) is Dumped else canonical(value).decode()
 
 
 def parsed(text: str | bytes) -> Any:
