@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Dialect, Integer, Table
+from sqlalchemy import BigInteger, Connection, Dialect, Integer, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -23,7 +23,7 @@ COPIED_FROM = 20
 AT_ONCE = 50
 """Rows in one statement on SQLite, whose driver lets other threads in between any two steps."""
 
-CHUNK = 400
+CHUNK = 500
 """The most values in one list of a statement."""
 
 LARGEST = 2**31 - 1
@@ -71,12 +71,6 @@ def _shape(
         types=tuple(kind.compile(dialect).lower() for kind in types.values()),
         binds=tuple((name, _bind(kind, dialect)) for name, kind in types.items()),
     )
-
-
-def bind(db: Connection, column: Column[Any]) -> Callable[[Any], Any]:
-    """How a value of a column is given to the driver. The results of one column compare as the values do."""
-    bound = _bind(column.type, db.dialect)
-    return lambda value: bound([value])[0]
 
 
 def _bind(kind: TypeEngine[Any], dialect: Dialect) -> BindColumn:
@@ -129,6 +123,11 @@ def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError(f"naive instant {value!r}")
     return value.astimezone(UTC)
+
+
+def instant(found: datetime | str | None) -> datetime | None:
+    """An instant as a driver gives it, aware."""
+    return datetime.fromisoformat(f"{found}+00:00") if isinstance(found, str) else found
 
 
 def place(dialect: Dialect) -> str:
@@ -226,7 +225,7 @@ def found(
         if db.dialect.name == "postgresql":
             wanted = "SELECT found.* FROM unnest(%s::text[]) AS wanted(text)"
             alone = f"LATERAL ({chosen} = wanted.text OFFSET 0) AS found"
-            yield from db.exec_driver_sql(f"{wanted}, {alone}", (list(some), *where.values()))
+            yield from db.exec_driver_sql(f"{wanted}, {alone}", (list(some), *where.values())).all()
         else:
             listed = ", ".join([mark] * len(some))
-            yield from db.exec_driver_sql(f"{chosen} IN ({listed})", (*where.values(), *some))
+            yield from db.exec_driver_sql(f"{chosen} IN ({listed})", (*where.values(), *some)).all()

@@ -14,7 +14,7 @@ from portfolio.store.tables import scope as scopes
 from portfolio.store.types import Dumped, canonical, dump
 
 BATCH = 400
-EMPTY = "{}"
+EMPTY = Dumped("{}")
 LEFT = -1
 """In the column `missing`: the record exists, and it is no longer in the scope in which it was read."""
 
@@ -77,8 +77,8 @@ def batches(items: Sequence[Any], size: int = BATCH) -> Iterable[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-Known = Mapping[str, tuple[str, str | None, str | None, Any, bool]]
-"""What is stored of records by id: content hash, version, owned values (JSON), instant of change (the driver's), no doubt."""
+Known = Mapping[str, tuple[str, str | None, str | None, datetime | None, bool]]
+"""What is stored of records by id: content hash, version, owned values (JSON), instant of change, whether beyond doubt."""
 
 
 def known(db: Connection, read: Read, ids: Sequence[str]) -> Known:
@@ -91,7 +91,10 @@ def known(db: Connection, read: Read, ids: Sequence[str]) -> Known:
         "external_id",
         ids,
     )
-    return {id_: (hashed, version, owned, at, sure) for id_, hashed, version, owned, at, sure in rows}
+    instant = bulk.instant
+    return {
+        id_: (hashed, version, owned, instant(at), sure) for id_, hashed, version, owned, at, sure in rows
+    }
 
 
 def observe(
@@ -104,10 +107,9 @@ def observe(
     """
     unique = {record.id: record for record in records}
     stored = known(db, read, list(unique)) if stored is None else stored
-    driver_instant = bulk.bind(db, source_record.c.source_updated_at)
     changed, new, rows = [], [], []
     for id_, record in unique.items():
-        body, owned = canonical(record.body), dump(record.owned) if record.owned else EMPTY
+        body, owned = canonical(record.body), Dumped(dump(record.owned)) if record.owned else EMPTY
         hashed = hashlib.sha256(body).hexdigest()
         before = stored.get(id_)
         if before is None:
@@ -117,10 +119,12 @@ def observe(
         known_hash, version, known_owned, known_at, sure = before
         if known_hash != hashed or not sure:
             changed.append(record)
-        elif version == record.version and (known_owned or EMPTY) == owned:
-            updated_at = record.updated_at and driver_instant(record.updated_at)
-            if not (known_at and updated_at and updated_at < known_at):
-                continue
+        elif (
+            version == record.version
+            and (known_owned or EMPTY) == owned
+            and (known_at is None or record.updated_at is None or record.updated_at >= known_at)
+        ):
+            continue
         rows.append(_row(record, hashed, body, owned))
     same = {
         "connection": read.connection,
@@ -136,7 +140,7 @@ def observe(
     return changed
 
 
-def _row(record: Observed, hashed: str, body: bytes, owned: str) -> dict[str, Any]:
+def _row(record: Observed, hashed: str, body: bytes, owned: Dumped) -> dict[str, Any]:
     return {
         "external_id": record.id,
         "external_key": record.key,
@@ -144,7 +148,7 @@ def _row(record: Observed, hashed: str, body: bytes, owned: str) -> dict[str, An
         "hash": hashed,
         "body": Dumped(body, "utf-8"),
         "version": record.version,
-        "owned": Dumped(owned),
+        "owned": owned,
         "source_created_at": record.created_at,
         "source_updated_at": record.updated_at,
     }

@@ -5,6 +5,7 @@ Results go to a JSON file and, as a table and a plot, into docs/explanation/spee
 """
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -13,10 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +29,11 @@ from tests.bench.database import postgres
 from tests.bench.stub import LAST_MS, PROJECTS
 
 ROOT = Path(__file__).parents[2]
+SMALL = 10_000
+REPEATED = 3
+PACKAGES = ("config", "connectors", "mapping", "portfolio", "reports", "sync", "tests/bench")
+JUDGED = (("large", 200_000, 24), ("small", 10_000, 1), ("huge", 1_000_000, 1))
+"""Portfolios to judge and report: name, work items, months. The last one takes its time."""
 TOUCHED = 1000
 TOUCHED_MS = LAST_MS + 90 * 86_400_000
 CONFIGURATION = """\
@@ -134,6 +141,26 @@ class Store:
         self.url = f"{self.server}/bench".replace("postgresql:", "postgresql+psycopg:")
         self.plain = f"{self.server}/reference"
 
+    def log_bytes(self) -> int | None:
+        """How much the database has written to its log so far; None where nothing tells."""
+        found = self.ask("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
+        return None if found is None else int(found)
+
+    def tidy(self) -> None:
+        """Lets PostgreSQL do what earlier work left to it, which it would log while something else is measured."""
+        self.ask("VACUUM ANALYZE")
+
+    def ask(self, statement: str) -> Any:
+        """What PostgreSQL answers in Portico's database; None of SQLite."""
+        if self.server is None:
+            return None
+        import psycopg  # noqa: PLC0415  (only where it is used)
+
+        with psycopg.connect(f"{self.server}/bench", autocommit=True) as db:
+            cursor = db.execute(statement)
+            row = cursor.fetchone() if cursor.description else None
+        return row and row[0]
+
 
 def portico(at: Site, store: Store, *command: str, workers: int = 8) -> tuple[Spent, Figures]:
     """One run of the program over the site; its counts."""
@@ -188,7 +215,10 @@ def life(at: Site, store: Store, repeat: int) -> Figures:
         note("reference first", reference(at, store))
         note("first", *portico(at, store, "pull"))
         note("unchanged", *portico(at, store, "pull"))
+        store.tidy()
+        before = store.log_bytes()
         note("full again", *portico(at, store, "pull", "--full"))
+        after = store.log_bytes()
         note("reference again", reference(at, store))
         portico(at, store, "sync")
         at.post("touch", count=TOUCHED, at=TOUCHED_MS)
@@ -204,7 +234,21 @@ def life(at: Site, store: Store, repeat: int) -> Figures:
         "changes": beside(runs["changes"], runs["reference changes"], TOUCHED),
         "unchanged": {"portico_s": round(median(each.wall for each in runs["unchanged"]), 2)},
         "requests": {name: asked[name] for name in ("first", "unchanged", "changes", "full again")},
+        "log_mb_per_100000": None
+        if before is None or after is None
+        else round((after - before) / at.size * 100_000 / 1e6, 2),
     }
+
+
+def first_read(at: Site, store: Store) -> Figures:
+    """The first read alone, of Portico and of the reference."""
+    ours, theirs = [], []
+    for _ in range(REPEATED):
+        store.fresh()
+        at.post("set")
+        theirs.append(reference(at, store))
+        ours.append(portico(at, store, "pull")[0])
+    return beside(ours, theirs, at.size)
 
 
 def slow_line(at: Site, store: Store) -> Figures:
@@ -242,7 +286,7 @@ def refused(at: Site, store: Store) -> Figures:
     }
 
 
-def start_up(at: Site, store: Store) -> Figures:
+def start_up(store: Store) -> Figures:
     store.fresh()
     spend([sys.executable, "-m", "sync.cli", "--help"])
     helped = [spend([sys.executable, "-m", "sync.cli", "--help"])[0].wall for _ in range(5)]
@@ -272,6 +316,49 @@ def machine() -> Figures:
     }
 
 
+class Results:
+    """What was measured so far. A part that fails is named and keeps no other from being measured."""
+
+    def __init__(self, size: int) -> None:
+        self.found: Figures = {"machine": machine(), "size": size, "failed": {}}
+
+    def add(self, name: str, measured: Callable[[], Any]) -> None:
+        began = time.perf_counter()
+        try:
+            self.found[name] = measured()
+        except (SystemExit, Exception) as error:  # noqa: BLE001  whatever it is, the other parts count
+            self.found["failed"][name] = f"{type(error).__name__}: {error}"
+        told = self.found.get(name) or self.found["failed"][name]
+        print(f"{name} ({time.perf_counter() - began:.0f} s): {json.dumps(told)}", flush=True)
+
+
+def alone(store: Store, size: int) -> Figures:
+    store.fresh()
+    return store_alone.measure(store.url, size)
+
+
+def measure(results: Results, size: int, repeat: int, folder: Path, *, full: bool) -> None:
+    """Every part. The start-up comes first: it also leaves the compiled modules that an installation has."""
+    for package in PACKAGES:
+        compileall.compile_dir(ROOT / package, quiet=1)
+    with postgres(folder) as server:
+        stores = [Store("sqlite", folder, None)]
+        stores += [Store("postgresql", folder, server)] if server else []
+        results.add("start-up", lambda: start_up(stores[0]))
+        with site(SMALL) as at:
+            for store in stores:
+                results.add(f"{store.kind} first {SMALL}", partial(first_read, at, store))
+        with site(size) as at:
+            for store in stores:
+                results.add(store.kind, partial(life, at, store, repeat))
+                results.add(f"{store.kind} alone", partial(alone, store, size))
+            results.add("slow line", lambda: slow_line(at, stores[0]))
+        with site(2000) as at:
+            results.add("refused", lambda: refused(at, stores[0]))
+    for name, items, months in JUDGED[: None if full else -1]:
+        results.add(name, partial(judged, folder, 1000, items, months))
+
+
 def main() -> None:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--full", action="store_true", help="100,000 issues instead of 10,000")
@@ -279,33 +366,17 @@ def main() -> None:
     given.add_argument("--repeat", type=int, default=1)
     given.add_argument("--out", type=Path, default=ROOT / "docs/explanation/speed.json")
     asked = given.parse_args()
-    size = asked.size or (100_000 if asked.full else 10_000)
+    size = asked.size or (100_000 if asked.full else SMALL)
     folder = Path(tempfile.mkdtemp(prefix="portico-bench-"))
-    results: Figures = {"machine": machine(), "size": size}
+    results = Results(size)
     try:
-        with postgres(folder) as server, site(size) as at:
-            stores = [
-                Store("sqlite", folder, None),
-                *([Store("postgresql", folder, server)] if server else []),
-            ]
-            for store in stores:
-                results[store.kind] = life(at, store, asked.repeat)
-                store.fresh()
-                results[store.kind]["store alone"] = store_alone.measure(store.url, size)
-                print(store.kind, json.dumps(results[store.kind]), flush=True)
-            results["slow line"] = slow_line(at, stores[0])
-            results["start-up"] = start_up(at, stores[0])
-        results["large"] = judged(folder, 1000, 200_000, 24)
-        results["small"] = judged(folder, 1000, 10_000, 1)
-        results["huge"] = judged(folder, 1000, 1_000_000, 1) if asked.full else None
-        with site(2000) as at:
-            results["refused"] = refused(at, stores[0])
+        measure(results, size, asked.repeat, folder, full=asked.full)
     finally:
-        with suppress(OSError):
-            shutil.rmtree(folder)
-    asked.out.write_text(json.dumps(results, indent=1) + "\n")
-    page.write(results, asked.out.with_suffix(".md"))
-    print(json.dumps(results, indent=1))
+        shutil.rmtree(folder, ignore_errors=True)
+        asked.out.write_text(json.dumps(results.found, indent=1) + "\n")
+        page.write(results.found, asked.out.with_suffix(".md"))
+    if results.found["failed"]:
+        raise SystemExit(f"not measured: {results.found['failed']}")
 
 
 if __name__ == "__main__":
