@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, insert, select, text, update
 
-from portfolio.store.database import faults, open_store
+from portfolio.store.database import PAGE_BYTES, faults, open_store
 from portfolio.store.failures import StoreError, StoreFailed
 from portfolio.store.tables import alarm
 from sync.cli import main
 from tests.reliability.town import Town, found
 from tests.sync.test_run import START, body
 
-LIMIT = 600_000
+LIMIT = 2_000_000
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_flipped_page_is_found_by_the_check(town: Town, capsys: pytest.Capture
         root = int(pages.scalar_one())
     town.store.close()
     with file_of(town).open("r+b") as file:
-        file.seek((root - 1) * 4096 + 8)
+        file.seek((root - 1) * PAGE_BYTES + 8)
         file.write(b"\x00" * 200)
 
     assert command(town, "db", "check") == 1
