@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -132,6 +133,62 @@ def test_tickets_are_counted_per_project(office: Office, shown: Mapping[str, Any
         key: each.total() for key, each in expected.items()
     }
     assert sum(each["open"] for each in counts.values()) > 50
+
+
+def test_earned_value_follows_from_the_register_and_the_ledgers(
+    office: Office, shown: Mapping[str, Any]
+) -> None:
+    seen = Counter[str]()
+    for project in office.city.projects:
+        if not project.has_office_plan or not project.baselines:
+            continue
+        value = shown[project.key]["earned_value"]
+        points = [(project.start_baseline, Decimal(0))] + [
+            (each.day, each.planned_value) for each in project.baselines[-1].points
+        ]
+        bac, pv = points[-1][1], planned(points, min(TODAY, project.finish_actual or TODAY))
+        spent = sum((each.actual for each in _every_line(office.city, project)), Decimal(0))
+        assert (value["bac"], value["pv"], value["ac"]) == (cents(bac), cents(pv), cents(spent)), project.key
+        assert value["method"] == METHODS.get(project.tier, "percent_complete")
+        if project.tier == "large":
+            achieved = sum(each.achieved_on is not None for each in project.milestones)
+            assert value["ev"] == cents(bac * achieved / len(project.milestones)), project.key
+        if value["ev"] is None:
+            assert value["reasons"]["ev"], project.key
+            continue
+        ev = Decimal(value["ev"])
+        assert Decimal(value["cv"]) == pytest.approx(ev - spent, abs=Decimal("0.01"))
+        assert Decimal(value["sv"]) == pytest.approx(ev - pv, abs=Decimal("0.011"))
+        if ev and spent > 0:
+            assert value["cpi"] == pytest.approx(float(ev / spent), abs=1e-5)
+            assert float(value["eac"]) == pytest.approx(float(bac * spent / ev), rel=1e-5)
+            assert float(value["vac"]) == pytest.approx(float(bac - bac * spent / ev), rel=1e-4, abs=0.05)
+        if pv:
+            assert value["spi"] == pytest.approx(float(ev / pv), abs=1e-5)
+        seen[project.tier] += 1
+    assert min(seen.values()) > 10, seen
+
+
+METHODS = {"small": "50/50", "large": "weighted_milestones"}
+"""As the sandbox's configuration declares them by tier."""
+
+
+def cents(value: Decimal) -> str:
+    return str(value.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def planned(points: list[tuple[Any, Decimal]], day: date) -> Decimal:
+    """The plan at the end of a day, on straight lines between its points."""
+    if day <= points[0][0]:
+        return Decimal(0)
+    for (begin, low), (end, high) in pairwise(points):
+        if day <= end:
+            return low + (high - low) * (day - begin).days / (end - begin).days
+    return points[-1][1]
+
+
+def _every_line(city: City, project: Project) -> list[BudgetLine]:
+    return [each for each in city.budget_lines() if each.budget_code in project.budget_codes]
 
 
 def test_counts_are_counts_of_the_projects(report: Any) -> None:
