@@ -122,6 +122,18 @@ class Safety(Part):
     quiet: Quiet | None = None
 
 
+class Retention(Part):
+    """How long what is no longer current is kept; unset: for ever. History and snapshots always stay."""
+
+    raw: Duration | None = Field(
+        default=None, description="the raw bodies of records that are gone from their tool"
+    )
+    audit: Duration | None = Field(default=None, description="the beginning of the audit log")
+    hold: Texts = Field(
+        default=(), description="projects under a legal hold: nothing of them goes, and none of the audit log"
+    )
+
+
 class Link(Part):
     """A tool's record that belongs to a project: exactly one name, and where the figures go if not there."""
 
@@ -284,6 +296,7 @@ class Settings(Part):
     schedule: Schedule = Field(default_factory=Schedule)
     reports: Mapping[str, Report] = Field(default_factory=dict)
     safety: Safety = Field(default_factory=Safety)
+    retention: Retention = Field(default_factory=Retention)
 
     _file: Path = PrivateAttr(default=Path("portico.yaml"))
     _secrets: tuple[SecretStr, ...] = PrivateAttr(default=())

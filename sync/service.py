@@ -15,6 +15,7 @@ from reports import formats, portal
 from reports.html import content_security_policy
 from sync.assess import today_of
 from sync.deliver import deliver
+from sync.disposal import dispose
 from sync.hooks import LARGEST, Hooks
 from sync.outcome import Caps
 from sync.program import Program
@@ -69,8 +70,12 @@ class Service:
             self.busy.clear()
 
     def census(self) -> None:
-        """One run with a census of every scope."""
+        """One run with a census of every scope; then what is past its time goes."""
         self.sync(census=True)
+        try:
+            _LOG.info("let go: %s", dict(dispose(self.program)))
+        except StoreError as error:
+            _LOG.error("nothing is let go: %s", self.program.redact(str(error)))
 
     def report(self) -> None:
         """Delivers the configured reports; a failure is logged and the service goes on."""

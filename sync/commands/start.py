@@ -198,6 +198,21 @@ def check(program: Program, *, as_json: bool) -> int:
     return FINDINGS if found else DONE
 
 
+@db.command()
+@json_option
+@click.pass_obj
+def expire(program: Program, *, as_json: bool) -> int:
+    """Lets go what `retention:` says is past its time; the service does so with its daily census."""
+    from sync.disposal import dispose  # noqa: PLC0415  (start-up stays fast for --help)
+
+    gone = dispose(program)
+    if as_json:
+        program.print_json(gone)
+    else:
+        click.echo(f"let go: {gone['raw']} raw bodies, {gone['audit']} audit entries")
+    return DONE
+
+
 @click.command()
 @click.option(
     "--port", type=int, default=8080, show_default=True, help="The port on loopback; 0 takes a free one."
