@@ -143,7 +143,7 @@ def test_earned_value_follows_from_the_register_and_the_ledgers(
         if not project.has_office_plan or not project.baselines:
             continue
         value = shown[project.key]["earned_value"]
-        points = [(project.start_baseline, Decimal(0))] + [
+        points = [(project.start_baseline or TODAY, Decimal(0))] + [
             (each.day, each.planned_value) for each in project.baselines[-1].points
         ]
         bac, pv = points[-1][1], planned(points, min(TODAY, project.finish_actual or TODAY))
@@ -177,7 +177,7 @@ def cents(value: Decimal) -> str:
     return str(value.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
-def planned(points: list[tuple[Any, Decimal]], day: date) -> Decimal:
+def planned(points: list[tuple[date, Decimal]], day: date) -> Decimal:
     """The plan at the end of a day, on straight lines between its points."""
     if day <= points[0][0]:
         return Decimal(0)
