@@ -72,12 +72,12 @@ class Town:
     def change(self) -> None:
         if not self.busy or not request.path.endswith(("/jql", "/search", "/bulkfetch")):
             return
-        for _ in range(self.chance.randint(0, 3)):
-            self.served.at += timedelta(seconds=self.chance.choice([0, 1, 7, 40]))
-            self.changes += 1
-            self.chance.choice(
-                [self.edit, self.edit, self.insert, self.delete, self.leave, self.come, self.hide, self.show]
-            )()
+        acts = [self.edit, self.edit, self.insert, self.delete, self.leave, self.come, self.hide, self.show]
+        with self.served.site.lock:
+            for _ in range(self.chance.randint(0, 3)):
+                self.served.at += timedelta(seconds=self.chance.choice([0, 1, 7, 40]))
+                self.changes += 1
+                self.chance.choice(acts)()
 
     def some(self, project: str = "CON") -> Issue:
         issues = self.served.site.issues
