@@ -48,7 +48,8 @@ class Judgement:
 
     `document` is the PROJECT object of the report document, JSON-ready, with `since` left None. `figures` are
     the values to write back, typed and unknown None. `exceptions` and `budget_figures` are rows for the
-    document and for the ledgers. `review` is what has to change about its obligations.
+    document and for the ledgers. `review` is what has to change about its obligations. `moves_at` is the instant from which
+    time alone may judge otherwise within the day: a ticket's clock runs out, or calls the next level.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Judgement:
     exceptions: list[dict[str, Any]]
     budget_figures: list[dict[str, Any]]
     review: duties.Review
+    moves_at: datetime | None = None
 
 
 def judge(
@@ -166,6 +168,7 @@ def judge(
         [] if ended else found,
         ledger,
         duties.Review() if ended else duties.review(facts, due, verdicts, today),
+        min((each.moves_at for _, each in clocked if each.moves_at), default=None),
     )
 
 

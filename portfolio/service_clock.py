@@ -5,8 +5,10 @@ its time runs in the hours of its calendar, and stands still while the ticket is
 counts from the instant since which its state is known to be on hold.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -26,10 +28,16 @@ def clock(ticket: Ticket, now: datetime, terms: ServiceTerms, zone: ZoneInfo) ->
         because = "It is unknown when it was resolved."
         return TicketClock(due_at=ticket.due_at, breached=ticket.breached, because=because)
     if ticket.due_at is not None:
-        return _escalated(_by_tool(ticket, ticket.due_at, end), ticket, terms)
+        opened, due = ticket.opened_at or ticket.due_at, ticket.due_at
+        told = _escalated(_by_tool(ticket, due, end), ticket, terms)
+        return _moving(told, ticket, now, terms, lambda share: opened + (due - opened) * float(share))
     if target is None or ticket.opened_at is None:
         return TicketClock(breached=ticket.breached)
-    return _escalated(_by_target(ticket, ticket.opened_at, end, target, terms, zone), ticket, terms)
+    hours = calendar(terms.calendars[target.calendar], zone) if target.calendar else Calendar(zone)
+    spans = list(running(ticket.opened_at, ticket.on_hold if terms.pause_on_hold else ()))
+    counted = _escalated(_by_target(ticket, end, target, hours, spans), ticket, terms)
+    resolve = target.resolve
+    return _moving(counted, ticket, now, terms, lambda share: _due(hours, spans, resolve * float(share)))
 
 
 def fits(target: Target, ticket: Ticket) -> bool:
@@ -52,10 +60,8 @@ def _by_tool(ticket: Ticket, due: datetime, end: datetime) -> TicketClock:
 
 
 def _by_target(
-    ticket: Ticket, opened: datetime, end: datetime, target: Target, terms: ServiceTerms, zone: ZoneInfo
+    ticket: Ticket, end: datetime, target: Target, hours: Calendar, spans: Sequence[Span]
 ) -> TicketClock:
-    hours = calendar(terms.calendars[target.calendar], zone) if target.calendar else Calendar(zone)
-    spans = list(running(opened, ticket.on_hold if terms.pause_on_hold else ()))
     elapsed = sum((hours.between(begin, min(stop or end, end)) for begin, stop in spans), timedelta(0))
     due = _due(hours, spans, target.resolve)
     breached = bool(ticket.breached) or elapsed > target.resolve
@@ -71,7 +77,22 @@ def _escalated(found: TicketClock, ticket: Ticket, terms: ServiceTerms) -> Ticke
         return found
     reached = [each for each in sorted(terms.escalation, key=lambda each: each.at) if share >= each.at]
     level = reached[-1].to if reached else None
-    return TicketClock(found.allowed, found.elapsed, found.due_at, found.breached, level, found.because)
+    return replace(found, escalate_to=level)
+
+
+def _moving(
+    found: TicketClock,
+    ticket: Ticket,
+    now: datetime,
+    terms: ServiceTerms,
+    at: Callable[[Decimal], datetime | None],
+) -> TicketClock:
+    """The clock with the next instant, after the whole second, at which a share of its time that means something is used up."""
+    if not is_open(ticket):
+        return found
+    instants = [at(share) for share in {Decimal(1), *(each.at for each in terms.escalation)}]
+    after = [each.replace(microsecond=0) + timedelta(seconds=1) for each in instants if each is not None]
+    return replace(found, moves_at=min((each for each in after if each > now), default=None))
 
 
 def running(opened: datetime, holds: Sequence[Span]) -> Iterator[Span]:

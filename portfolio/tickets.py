@@ -21,7 +21,8 @@ class TicketClock:
     """Where a ticket's clock stands; None is unknown.
 
     `share` is `elapsed / allowed`, 1 at the due instant. `due_at` None beside a known `allowed`: on hold, the clock stands still.
-    `escalate_to` is the highest level of the chain that is reached by an open ticket.
+    `escalate_to` is the highest level of the chain that is reached by an open ticket. `moves_at` is the next instant at
+    which time alone breaches it or calls the next level.
     """
 
     allowed: timedelta | None = None
@@ -29,6 +30,7 @@ class TicketClock:
     due_at: datetime | None = None
     breached: bool | None = None
     escalate_to: str | None = None
+    moves_at: datetime | None = None
     because: str = "Neither the tool nor a target says when it is due."
 
     @property

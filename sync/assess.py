@@ -96,7 +96,7 @@ def _judge(
     facts: Facts, before: Judged | None, now: datetime, policy: judge.Policy, story: Any, mark: str
 ) -> Judged:
     noted = fingerprint(mark, facts, story)
-    if before is not None and before.facts == noted:
+    if before is not None and before.facts == noted and not _moving(before, now):
         return before
     was = {name: each["computed"] for name, each in before.body["status"].items()} if before else None
     judgement = judge.judge(facts, now=now, policy=policy, previous=was)
@@ -107,8 +107,15 @@ def _judge(
         "budget_figures": judgement.budget_figures,
         "exceptions": judgement.exceptions,
         "review": asdict(judgement.review),
+        "moves_at": judgement.moves_at,
     }
     return Judged(facts.key, noted, json_like(body), json_like(outcome), rules_of(policy))
+
+
+def _moving(judged: Judged, now: datetime) -> bool:
+    """Whether time alone may have changed a judgement since it was made: a ticket's clock ran out."""
+    told = judged.outcome.get("moves_at")
+    return told is not None and datetime.fromisoformat(told) <= now
 
 
 def _keep_since(
@@ -167,7 +174,10 @@ class _Judging:
             touched.keep_marks(self.db, new)
         if self.last is None or old != new or keys is None:
             return None
-        return keys | (self.names.projects.keys() - self.before.keys())
+        moving = {key for key, each in self.before.items() if _moving(each, self.now)}
+        return (
+            keys | moving | (self.names.projects.keys() - self.before.keys())
+        ) & self.names.projects.keys()
 
     def _marks(self) -> touched.Marks:
         names = self.names

@@ -137,6 +137,37 @@ def test_a_target_in_office_hours_gives_due_instant_share_and_escalation() -> No
     assert shown(ticket(), at("2026-11-25 09:01"))[2:] == (True, "Service manager")
 
 
+MINUTES = st.integers(-3000, 9000)
+
+
+@given(opened=MINUTES, due=st.none() | MINUTES, held=st.none() | MINUTES, later=st.integers(0, 20_000))
+def test_until_it_moves_a_clock_says_the_same(
+    opened: int, due: int | None, held: int | None, later: int
+) -> None:
+    def instant(minutes: int) -> datetime:
+        return NOW + timedelta(minutes=minutes)
+
+    given_ = ticket(
+        opened_at=instant(opened),
+        due_at=None if due is None else instant(due),
+        on_hold=() if held is None else ((instant(held), instant(held + 90)),),
+    )
+    found = clock(given_, NOW, TERMS, NEW_YORK)
+    then = clock(given_, instant(later), TERMS, NEW_YORK)
+
+    if found.moves_at is None or instant(later) < found.moves_at - timedelta(seconds=1):
+        assert (then.breached, then.escalate_to) == (found.breached, found.escalate_to)
+    elif held is None and due is None and instant(later) >= found.moves_at:
+        assert (then.breached, then.escalate_to) != (found.breached, found.escalate_to)
+
+
+def test_what_is_settled_or_on_hold_moves_no_more() -> None:
+    assert clock(ticket(), NOW, TERMS, NEW_YORK).moves_at == at("2026-11-24 13:30:01")
+    assert clock(ticket(state_category="cancelled"), NOW, TERMS, NEW_YORK).moves_at is None
+    held = ticket(state_category="on_hold", on_hold=((at("2026-11-23 10:00"), None),))
+    assert clock(held, NOW, TERMS, NEW_YORK).moves_at is None
+
+
 def test_the_first_target_that_fits_counts() -> None:
     critical = ticket("2026-11-24 02:00", priority="1 - critical")
     assert shown(critical) == (D("2.5"), at("2026-11-24 06:00"), True, "Service manager")

@@ -253,6 +253,19 @@ def test_what_looks_at_a_record_from_another_project_is_judged_too(filled: Desk,
         assert filled.assess_everything().judged == kept.judged
 
 
+def test_a_ticket_that_time_alone_breaches_is_judged_when_it_does(filled: Desk) -> None:
+    due = filled.now + timedelta(hours=1)
+    with filled.store.transaction() as db:
+        values = {"number": "t0", "state_category": "new", "opened_at": START, "due_at": due}
+        filled.put(db, "ticket", "t0", "A", **values)
+    told = [filled.assess() for _ in range(6)]
+    breached = [each.judged["P0"].body["ticket_counts"]["breached"] for each in told]
+
+    assert breached == [0, 0, 0, 0, 1, 1]
+    assert [each.changed for each in told] == [1, 0, 0, 0, 1, 0]
+    assert [each.is_new for each in told] == [True, False, False, False, True, False]
+
+
 def _asked(desk: Desk) -> list[str]:
     """The statements of an assessment."""
     said: list[str] = []
