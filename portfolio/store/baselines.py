@@ -1,27 +1,39 @@
 """The baseline dates that a project has had: what its tool changed them to, and what was approved here."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from portfolio.facts import BaselineDates
+from portfolio.store.records import batches
 from portfolio.store.tables import RECORD_KEY, history
 
 FIELDS = ("start_baseline", "finish_baseline")
 
 
-def moved(db: Connection) -> dict[tuple[str, ...], list[Any]]:
-    """The recorded changes of baseline dates per record of a project, oldest first."""
+def moved(db: Connection, records: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], list[Any]]:
+    """The recorded changes of baseline dates of these records (by their record keys), oldest first."""
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for *place, id_ in records:
+        places[tuple(place)].append(id_)
     found: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    for row in db.execute(
-        select(history)
-        .where(history.c.entity == "project", history.c.field.in_(FIELDS))
-        .order_by(history.c.valid_at, history.c.id)
-    ):
-        found[tuple(getattr(row, name) for name in RECORD_KEY)].append(row)
+    for (connection, kind), ids in places.items():
+        for some in batches(ids):
+            for row in db.execute(
+                select(history)
+                .where(
+                    history.c.connection == connection,
+                    history.c.kind == kind,
+                    history.c.external_id.in_(some),
+                    history.c.entity == "project",
+                    history.c.field.in_(FIELDS),
+                )
+                .order_by(history.c.valid_at, history.c.id)
+            ):
+                found[tuple(getattr(row, name) for name in RECORD_KEY)].append(row)
     return found
 
 

@@ -289,7 +289,9 @@ def gather(
     links = _links(db, names, keys)
     decisions, overrides = _decisions(db, keys), manual.overrides(db)
     actions = manual.kept_actions(db)
-    approved, moved = manual.baselines(db), baselines.moved(db)
+    rows_of = (project.defined_by for project in chosen.values() if project.defined_by)
+    moved = baselines.moved(db, [tuple(row[name] for name in RECORD_KEY) for row in rows_of])
+    approved = manual.baselines(db)
     gathered = []
     for key, project in chosen.items():
         row = project.defined_by
