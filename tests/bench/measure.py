@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 from urllib.request import urlopen
 
-from tests.bench import page, store_alone
+from tests.bench import freshness, page, store_alone
 from tests.bench.database import postgres
 from tests.bench.stub import LAST_MS, PROJECTS
 
@@ -355,6 +355,7 @@ def measure(results: Results, size: int, repeat: int, folder: Path, *, full: boo
             results.add("slow line", lambda: slow_line(at, stores[0]))
         with site(2000) as at:
             results.add("refused", lambda: refused(at, stores[0]))
+    results.add("freshness", lambda: {str(each): freshness.p95_minutes(each) for each in (100, 500)})
     for name, items, months in JUDGED[: None if full else -1]:
         results.add(name, partial(judged, folder, 1000, items, months))
 
