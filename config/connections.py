@@ -61,6 +61,12 @@ class Read(Part):
     basis: Basis | None = Field(
         default=None, description="whether a budget lives a year or as long as its project"
     )
+    chargebacks: tuple[Annotated[str, Field(pattern=r"^(account|fund|cost_center|budget_code):.+")], ...] = (
+        Field(
+            default=(),
+            description="lines of a ledger that bill a cost counted elsewhere, as account:69* or fund:0520; not counted",
+        )
+    )
 
 
 class MapRule(Part):

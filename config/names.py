@@ -48,7 +48,14 @@ PROJECT_FIGURES = (
     "computed_at",
     "snapshot_id",
 )
-BUDGET_FIGURES = ("budget_variance", "available_budget", "eac", "rag_cost", "corrective_action")
+BUDGET_FIGURES = (
+    "budget_variance",
+    "budget_variance_share",
+    "available_budget",
+    "eac",
+    "rag_cost",
+    "corrective_action",
+)
 STAMPS = ("computed_at", "snapshot_id")
 """Figures that a budget line may carry beside its own, for the mark of when and from which snapshot."""
 

@@ -22,6 +22,7 @@ from connectors.keys import natural_id
 
 _SPREADSHEET_DIGITS = 15
 _CENT = Decimal("0.01")
+_RECONCILIATION, _YEAR = "reconciliation", "fiscal_year"
 _FILE_WORD = re.compile(r"[A-Za-z0-9_-]+")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -208,7 +209,23 @@ def _xlsx_bytes(kind: str, columns: Sequence[str], table: Sequence[Mapping[str, 
         for number, row in enumerate(table, start=1):
             for at, column in enumerate(columns):
                 _write_cell(sheet, (number, at), row.get(column), money)
+        totals = book.add_worksheet(_RECONCILIATION)
+        for at, column in enumerate(("fiscal_year", "figure", "rows", "written")):
+            totals.write_string(0, at, column, bold)
+        for number, cells in enumerate(_totals(columns, table), start=1):
+            for at, cell in enumerate(cells):
+                _write_cell(totals, (number, at), cell, money)
     return buffer.getvalue()
+
+
+def _totals(columns: Sequence[str], table: Sequence[Mapping[str, Plain]]) -> Iterator[tuple[Plain, ...]]:
+    """What was written, summed per fiscal year and in all: finance ties it out with the report's reconciliation."""
+    years = sorted({str(year) for row in table if (year := row.get(_YEAR)) is not None})
+    for year in [*years, None] if years else [None]:
+        rows = [row for row in table if year is None or str(row.get(_YEAR)) == year]
+        for column, total in _sums(columns, rows).items():
+            count = sum(isinstance(row.get(column), Decimal) for row in rows)
+            yield year or "all", column, Decimal(count), total
 
 
 def _write_cell(sheet: Any, place: tuple[int, int], value: Plain, money: Any) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from config.fiscal import FiscalCalendar
@@ -30,6 +31,7 @@ COLUMNS: tuple[Column, ...] = (
     "forecast",
 )
 LAST_REGULAR_PERIOD = 12
+CARRIED_PERIOD = "000"
 _VARIANCE_INPUTS: tuple[Column, ...] = ("revised_budget", "encumbered", "actual", "forecast")
 _SPENDING = ("pre_encumbered", "encumbered", "actual")
 
@@ -74,14 +76,21 @@ class LedgerTerms:
     """How ledgers speak: which connections send cumulative amounts, and which carry project-length budgets.
 
     A connection that is not named sends amounts per period for budgets that lapse with their fiscal year.
+    `chargebacks`: per connection (field, pattern) of the lines that bill a cost which another line has spent already.
     """
 
     amounts: Mapping[str, Amounts] = field(default_factory=dict)
     project_basis: frozenset[str] = frozenset()
+    chargebacks: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
     def amounts_of(self, line: Money) -> Amounts:
         """What the line's amounts cover."""
         return self.amounts.get(line.source.connection, "period") if line.source else "period"
+
+    def is_chargeback(self, line: Money) -> bool:
+        """True for a line that is not counted, because its cost is counted where it was spent."""
+        rules = self.chargebacks.get(line.source.connection, ()) if line.source else ()
+        return any(fnmatchcase(str(getattr(line, name) or ""), pattern) for name, pattern in rules)
 
     def is_project_basis(self, line: Money) -> bool:
         """True for a project-length budget: its ledger is declared so, or the line names no fiscal year."""
@@ -119,10 +128,12 @@ def variance(
 
 
 def newest(lines: Sequence[Money], terms: LedgerTerms) -> list[Money]:
-    """The lines to sum: of cumulative amounts only the newest period of each account (and fiscal year)."""
+    """The lines to sum: of cumulative amounts only the newest period of each account (and fiscal year); no chargebacks."""
     kept: list[Money] = []
     latest: dict[tuple[object, ...], list[Money]] = {}
     for line in lines:
+        if terms.is_chargeback(line):
+            continue
         amounts = terms.amounts_of(line)
         if amounts == "period":
             kept.append(line)
@@ -143,6 +154,20 @@ def of_year(lines: Sequence[Money], year: int | None, terms: LedgerTerms) -> lis
     """The lines that count for a fiscal year (None: no year's): its own, and project-length ones from their inception."""
     own = [line for line in lines if terms.is_project_basis(line) or line.fiscal_year == year]
     return newest(own, terms)
+
+
+def carry_forward_pending(lines: Sequence[Money], sums: Budget) -> Decimal | None:
+    """What last year's encumbrances (period 000) take of a budget that does not hold them yet; None where they explain nothing.
+
+    Between the first day of a fiscal year and the vote that re-appropriates them the year is overdrawn by as much at most.
+    """
+    carried = sum(
+        (line.encumbered or Decimal(0) for line in lines if line.period == CARRIED_PERIOD), Decimal(0)
+    )
+    available = sums.available
+    if carried <= 0 or available is None or not -carried <= available < 0:
+        return None
+    return carried
 
 
 def period_start(calendar: FiscalCalendar, year: int, period: int) -> date:

@@ -181,7 +181,8 @@ def ledger_figures(
     """
     rows = []
     actions = corrective or {}
-    for (code, year, period), group in budget.by(lines, "budget_code", "fiscal_year", "period").items():
+    own = [line for line in lines if not policy.ledgers.is_chargeback(line)]
+    for (code, year, period), group in budget.by(own, "budget_code", "fiscal_year", "period").items():
         sums = budget.total(group, calendar=policy.calendar, today=today)
         rule = policy.rules.cost
         verdict = cost_verdict(rule, sums, policy.currency) if rule.measure == "variance_share" else None
@@ -193,6 +194,7 @@ def ledger_figures(
                 "period": period,
                 "currency": group[0].currency,
                 "budget_variance": document.cents(sums.variance),
+                "budget_variance_share": rounded(sums.variance_share),
                 "available_budget": document.cents(sums.available),
                 "eac": document.cents(sums.forecast),
                 "rag_cost": _colour(value),

@@ -33,6 +33,9 @@ _NO_COUNTS = {
     "oldest_days": None,
 }
 
+NO_LEDGER: dict[str, Any] = {"totals": [], "findings": [], "restated": [], "figures": []}
+"""The ledgers' part of a document that shows none."""
+
 EMPTY_PROJECT: dict[str, Any] = {
     **dict.fromkeys(
         ("key", "name", "department", "manager", "state", "stage", "program", "sponsor", "priority", "tier")
@@ -119,6 +122,7 @@ class SnapshotData:
     actions: Sequence[Mapping[str, Any]] = ()
     changes: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     changes_since: date | None = None
+    ledger: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build(snapshot: SnapshotData) -> Document:
@@ -147,6 +151,7 @@ def build(snapshot: SnapshotData) -> Document:
         "compliance": json_like(snapshot.compliance),
         "roadmap": json_like(snapshot.roadmap),
         "actions": json_like(snapshot.actions),
+        "ledger": {**NO_LEDGER, **json_like(snapshot.ledger)},
         "quarantine": {"records": 0, "writes": 0, "by_connection": [], **json_like(snapshot.quarantine)},
     }
     document["priority"] = _ranking(projects, snapshot.priority)

@@ -56,6 +56,7 @@ def text(document: Document) -> str:
         *_projects(document),
         *_changes(document),
         *_money(document),
+        *_ledger(document),
         *_gates(document),
         *_forecasts(document),
         *_waiting(document),
@@ -67,6 +68,27 @@ def text(document: Document) -> str:
         f"Snapshot `{snapshot['id']}`, taken {instant(snapshot['taken_at'])}; {document['schema']}.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _ledger(document: Document) -> list[str]:
+    found = document["ledger"]
+    lines = [
+        f"- {_plain(each['connection'])} {each['fiscal_year'] or ''}: {_plain(each['text'])}"
+        for each in found["findings"]
+    ]
+    lines += [
+        f"- {_plain(each['connection'])} {each['fiscal_year']}: period {each['period']} restated since the last report by "
+        f"{money(each['change'])}"
+        for each in found["restated"]
+    ]
+    for each in found["totals"]:
+        where = f"{_plain(each['connection'])} {each['fiscal_year'] or ''}"
+        for name, amount in each["amounts"].items():
+            if amount["difference"] is not None and float(amount["difference"]):
+                lines.append(
+                    f"- {where}: {words(name)} read and computed differ by {money(amount['difference'])}"
+                )
+    return ["## Ledgers", "\n".join(lines)] if lines else []
 
 
 def _freshness(document: Document) -> list[str]:

@@ -56,6 +56,10 @@ def tables(document: Document) -> list[Table]:
         Table("trend", _TREND, _nested(projects, "trend")),
         Table("links", _columns("project connection external_key url"), _nested(projects, "links")),
         Table("sources", _SOURCE, document["sources"]),
+        Table("ledger", _LEDGER, _ledger(document)),
+        Table("ledger_findings", _LEDGER_FINDING, document["ledger"]["findings"]),
+        Table("restated", _RESTATED, document["ledger"]["restated"]),
+        Table("reconciliation", _RECONCILIATION, document["ledger"]["figures"]),
         Table("quarantine", _QUARANTINE, document["quarantine"]["by_connection"]),
     ]
 
@@ -121,6 +125,16 @@ _TREND = _columns("project", day="as_of") + _columns(" ".join(DIMENSIONS), share
 _SOURCE = _columns(
     "connection tool", instant="read_at", integer="age_seconds records", flag="complete stale"
 ) + _columns("error")
+_LEDGER = _columns(
+    "connection amount",
+    integer="fiscal_year rows rows_counted",
+    money="read chargebacks superseded computed difference",
+)
+_LEDGER_FINDING = _columns("connection kind text items", integer="fiscal_year")
+_RESTATED = _columns("connection period", integer="fiscal_year", money="before actual change")
+_RECONCILIATION = _columns(
+    "connection figure", integer="fiscal_year records records_written", money="computed written difference"
+)
 _QUARANTINE = _columns("connection kind", integer="count")
 
 
@@ -138,6 +152,15 @@ def _snapshot(document: Document) -> list[Row]:
         known = (portfolio["totals"].get("coverage") or {}).get(key)
         items[f"total_{key}_known"] = f"{known['known']} of {known['of']}" if known else None
     return [{"item": key, "value": value} for key, value in items.items()]
+
+
+def _ledger(document: Document) -> list[Row]:
+    return [
+        {**total, "amount": name, **amounts}
+        for total in document["ledger"]["totals"]
+        for name, amounts in total["amounts"].items()
+        if amounts["read"] is not None
+    ]
 
 
 def _project(project: Row) -> Row:

@@ -9,7 +9,7 @@ from typing import Any
 
 from portfolio.compliance import RULES
 from reports import rollup
-from reports.data import EMPTY_PROJECT, Document
+from reports.data import EMPTY_PROJECT, NO_LEDGER, Document
 
 AUDIENCES = ("internal", "public")
 
@@ -69,6 +69,7 @@ def for_audience(document: Document, audience: str) -> Document:
             "capacity": {"rows": [], "months": [], "overloads": [], "scenarios": []},
             "priority": {"criteria": [], "min_coverage": None, "reviewed": None, "rows": []},
             "actions": [],
+            "ledger": NO_LEDGER,
             "quarantine": {"records": 0, "writes": 0, "by_connection": []},
         }
     )
@@ -119,6 +120,7 @@ def _narrowed(
                 ],
                 "scenarios": [],
             },
+            "ledger": NO_LEDGER,
             "priority": {
                 **document["priority"],
                 "rows": [each for each in document["priority"]["rows"] if each["project"] in keys],

@@ -22,7 +22,7 @@ from portfolio.store.live import Keys
 from portfolio.store.snapshots import Judged, fingerprint
 from portfolio.store.types import instant_text, json_like
 from portfolio.tickets import count
-from sync import outlook
+from sync import ledgers, outlook
 from sync.crash import reach
 from sync.sources import sources
 from sync.wiring import declared_projects
@@ -231,6 +231,7 @@ def assess(
     else:
         bodies = [each.body for each in judged.values()]
         portfolio = portfolio_of(db, settings, work.names, bodies, now)
+        portfolio["ledger"] = ledgers.kept(db, settings, policy, work.today)
     if (
         last is not None
         and not changed

@@ -11,6 +11,7 @@ from portfolio.changes import changes
 from portfolio.store import manual, snapshots
 from portfolio.store.snapshots import Judged
 from reports.data import Document, SnapshotData, build
+from sync import ledgers
 from sync.assess import quarantine
 
 JUDGED_OF_ACTIONS = (
@@ -65,6 +66,13 @@ def document(db: Connection, settings: Settings, *, until: datetime | None = Non
             actions=actions_of(db, judged, until=until),
             changes=changes_of(db, earlier, judged, kept["currency"]),
             changes_since=earlier.as_of if earlier else None,
+            ledger=ledgers.section(
+                db,
+                settings,
+                kept.get("ledger", {}),
+                earlier.portfolio.get("ledger", {}) if earlier else {},
+                live=until is None,
+            ),
         )
     )
 

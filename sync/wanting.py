@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from connectors.base import Stream
 from connectors.errors import ConnectorError
-from portfolio.facts import Money
 from portfolio.judge import Policy, ledger_figures
 from portfolio.store import gather
 from portfolio.store import records as raw
@@ -15,6 +14,7 @@ from portfolio.store.tables import entity_tables
 from sync import wishes
 from sync.assess import Assessed, today_of
 from sync.errand import Errand
+from sync.ledgers import own_lines
 from sync.plan import Refusal
 from sync.wishes import Stamp, Wanted
 
@@ -44,19 +44,13 @@ def wanted(
         refused += without
         if errand.settings.connections[name].write.budget_line is not None:
             figures = ledger_figures(
-                _own(errand, name, lines),
+                own_lines(errand.settings, name, lines),
                 policy,
                 today_of(errand.settings, errand.now),
                 _corrective(assessed),
             )
             found += wishes.of_ledger(errand.settings, name, figures, stamp)
     return found, refused
-
-
-def _own(errand: Errand, name: str, lines: Sequence[Money]) -> list[Money]:
-    """The lines that a finance system is told about: its own, or every line where it gives none."""
-    reads_lines = any(read.kind == "budget_line" for read in errand.settings.connections[name].read)
-    return [line for line in lines if not reads_lines or (line.source and line.source.connection == name)]
 
 
 def _carriers(errand: Errand, name: str) -> dict[str, list[str]]:

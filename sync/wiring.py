@@ -54,10 +54,13 @@ def policy(settings: Settings) -> "Policy":
 
     reads = [(name, read) for name, connection in settings.connections.items() for read in connection.read]
     amounts = {name: read.amounts for name, read in reads if read.amounts}
-    return Policy.of(
-        settings.portfolio,
-        LedgerTerms(amounts, frozenset(name for name, read in reads if read.basis == "project")),
-    )
+    charged: dict[str, list[tuple[str, str]]] = {}
+    for name, read in reads:
+        for each in read.chargebacks:
+            field, _, pattern = each.partition(":")
+            charged.setdefault(name, []).append((field, pattern))
+    project_length = frozenset(name for name, read in reads if read.basis == "project")
+    return Policy.of(settings.portfolio, LedgerTerms(amounts, project_length, charged))
 
 
 def _token_url(auth: Any, url: str, path: str) -> str:

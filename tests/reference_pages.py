@@ -192,6 +192,10 @@ FIGURE_MEANINGS = {
 }
 BUDGET_MEANINGS = {
     "budget_variance": ("money", "revised minus forecast of this line; negative is over"),
+    "budget_variance_share": (
+        "share",
+        "variance ÷ revised budget of this line; empty where nothing is budgeted",
+    ),
     "available_budget": ("money", "revised minus pre-encumbered minus encumbered minus actual"),
     "eac": ("money", "expected total at year end: the forecast of this line"),
     "rag_cost": ("colour", "the line's own colour by the rule for cost"),

@@ -83,7 +83,7 @@ def test_the_manifest_is_true_and_portico_itself_accepts_it(files: Files, tmp_pa
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     reader = Files("reader", out, read_only=True, sleep=lambda _seconds: None)
-    for pattern in ("*.csv", "*.xlsx"):
+    for pattern in ("*.csv", "*.xlsx!budget_line"):
         pages = list(reader.pull(Stream("budget_line", pattern), None))
         assert (sum(len(page.records) for page in pages), pages[-1].complete) == (2, True)
 
@@ -176,3 +176,24 @@ def test_describe_says_that_the_outbox_takes_any_column(files: Files) -> None:
     list(files.push([patch()]))
     writable = {field.id for field in files.describe("budget_line") if field.writable}
     assert writable == {"budget_code", "fiscal_year", "period", "budget_variance", "rag_cost", "*"}
+
+
+def test_what_was_written_is_summed_per_year_for_finance_to_tie_out(files: Files, tmp_path: Path) -> None:
+    exact = Decimal("999999999999999.99")
+    for code, year, value in (
+        ("1", "2026", exact),
+        ("2", "2027", Decimal("0.10")),
+        ("3", "2027", Decimal("-0.30")),
+    ):
+        key = (("budget_code", code), ("fiscal_year", year), ("period", ""))
+        list(files.push([Patch(Target("budget_line", key=key), {"eac": value, "rag_cost": "red"})]))
+    book = openpyxl.load_workbook(tmp_path / "out/budget_line.xlsx")
+    rows = list(book["reconciliation"].iter_rows(values_only=True))
+    assert rows == [
+        ("fiscal_year", "figure", "rows", "written"),
+        ("2026", "eac", 1, "999999999999999.99"),
+        ("2027", "eac", 2, -0.2),
+        ("all", "eac", 3, "999999999999999.79"),
+    ]
+    manifest = json.loads((tmp_path / "out/budget_line.manifest.json").read_text())
+    assert manifest["sums"] == {"eac": "999999999999999.79"}

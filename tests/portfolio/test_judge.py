@@ -287,6 +287,7 @@ def test_ledger_rows_per_code_year_and_period() -> None:
         "period": "001",
         "currency": "USD",
         "budget_variance": D("-150.01"),
+        "budget_variance_share": D("-0.075005"),
         "available_budget": D("1300.00"),
         "eac": D("2150.01"),
         "rag_cost": "green",
