@@ -357,3 +357,26 @@ def test_a_row_is_looked_up_by_its_id(folder: Path) -> None:
     list(files.pull(BUDGET, None))
     shown = list(files.look([Target("budget_line", "budget.csv#2"), Target("budget_line", "budget.csv#3")]))
     assert [each.exists for each in shown] == [True, False]
+
+
+@real_data
+def test_oakland_sums_per_department_and_its_blank_departments_and_negative_rows_are_listed() -> None:
+    for path in sorted(OAKLAND.glob("FY*.csv")):
+        records = pulled(list(drop(OAKLAND).pull(Stream("budget_line", path.name), None)))
+        units: dict[str, int] = defaultdict(int)
+        blank, negative = [], []
+        with path.open(encoding="utf-8", newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                whole, _, cents = row["amount"].lstrip("-").partition(".")
+                unit = int(whole) * 100 + int(cents.ljust(2, "0")[:2] or 0)
+                units[row["department"]] += -unit if row["amount"].startswith("-") else unit
+                blank += [f"{path.name}#{number}"] if not row["department"] else []
+                negative += [f"{path.name}#{number}"] if row["amount"].startswith("-") else []
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for record in records:
+            sums[str(record.body["department"])] += Decimal(str(record.body["amount"]))
+        assert {name: int(total * 100) for name, total in sums.items()} == units
+        assert [record.id for record in records if not record.body["department"]] == blank
+        assert [record.id for record in records if Decimal(str(record.body["amount"])) < 0] == negative
+    assert blank
+    assert negative
