@@ -233,7 +233,23 @@ def test_amounts_as_ledgers_write_them(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1.234,56", "(5)-", "-(5)", "5 CR-", "1,23", "12,34,567", "٣", "5 5", "1e3", "x", "NaN"]
+    "text",
+    [
+        "1.234,56",
+        "(5)-",
+        "-(5)",
+        "5 CR-",
+        "-5-",
+        "(-5)",
+        "(5) CR",
+        "1,23",
+        "12,34,567",
+        "٣",
+        "5 5",
+        "1e3",
+        "x",
+        "NaN",
+    ],
 )
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no amount"):

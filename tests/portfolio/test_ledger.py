@@ -106,6 +106,7 @@ def test_reorganized_cost_centres_are_opened_and_closed() -> None:
         line(cost_center="BOTH", revised_budget=100),
         line(cost_center="NEW", revised_budget=100),
         line("capital", cost_center="PROJ", fiscal_year=2026, revised_budget=1),
+        line("capital", cost_center="NEXT", revised_budget=1),
         terms=LedgerTerms(project_basis=frozenset({"capital"})),
     )
     assert found(shown, "opened") == [(2027, ["NEW"], "1 cost centres are new in 2027")]
@@ -125,7 +126,7 @@ def test_carry_forward_that_waits_for_the_vote_is_pending_and_no_more() -> None:
     assert found(state(*own), "carry_forward_pending") == [
         (2027, ["1402"], "carry-forward pending: 40 of last year's encumbrances")
     ]
-    worse = [*own, year_line(actual=11)]
+    worse = [*own, year_line(revised_budget=0, actual=11)]
     assert carry_forward_pending(worse, total(worse, calendar=CALENDAR, today=TODAY)) is None
     voted = [*own, year_line(revised_budget=40)]
     assert carry_forward_pending(voted, total(voted, calendar=CALENDAR, today=TODAY)) is None
