@@ -217,7 +217,13 @@ class Site:
 
     def _info(self) -> tuple[Answer, bool]:
         """What `serverInfo` says, and whether only the interface of Cloud knows it."""
-        answer = self._session("/rest/api/2/serverInfo", (*_SESSION, 404))
+        try:
+            answer = self._session("/rest/api/2/serverInfo", (*_SESSION, 404))
+        except ContractBroken as error:
+            try:
+                return self._session("/rest/api/3/serverInfo", (*_SESSION, 404)), True
+            except ContractBroken:
+                raise error from None
         if answer.status == requests.codes.not_found:
             return self._session("/rest/api/3/serverInfo"), True
         return answer, False

@@ -1,7 +1,7 @@
 """Turns the places of a delivery into couriers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,12 +30,17 @@ def courier(settings: Settings, delivery: Delivery, place: str, now: datetime) -
 
 
 def check(settings: Settings, now: datetime) -> Iterator[dict[str, Any]]:
-    """Every finding of the places that reports go to, as JSON objects; nothing is sent."""
+    """Every finding of the places that reports go to, as JSON objects; nothing is sent.
+
+    A place that no connection serves (a mail server, a Teams workflow) stands under `reports`.
+    """
     for name, report in settings.reports.items():
         for place in report.delivery.places if report.delivery else ():
             if place != FOLDER:
+                through = getattr(getattr(report.delivery, place), "through", None) or "reports"
                 for each in _proved(settings, name, place, now):
-                    yield {"connection": f"report {name}", **asdict(each)}
+                    found = replace(each, subject=f"report {name}: {each.subject}")
+                    yield {"connection": through, **asdict(found)}
 
 
 def _proved(settings: Settings, name: str, place: str, now: datetime) -> Sequence[Finding]:

@@ -31,7 +31,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor = dbapi.cursor()
         cursor.execute(f"PRAGMA page_size={PAGE_BYTES}")
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # an intent outlives a power cut, not only a killed process
         cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
         cursor.close()
 

@@ -152,10 +152,11 @@ def test_check_proves_each_place_and_sends_nothing(
     capsys.readouterr()
     assert places.portico("check", "--json") == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
-    assert [each["subject"] for each in findings if each["connection"] == "report board"] == [
-        "mail",
-        "teams",
-        "sharepoint",
+    assert [(each["connection"], each["subject"]) for each in findings if "report" in each["subject"]] == [
+        ("planner", "report board: mail"),
+        ("reports", "report board: teams"),
+        ("planner", "report board: sharepoint"),
+        ("reports", "report smtp: mail"),
     ]
     places.office.drive = "another"
     assert places.portico("check") == 1

@@ -267,3 +267,10 @@ def test_a_snapshot_shows_the_newest_judgement_of_each_project_up_to_it(store: S
     assert trend == [("2026-11-21", "green"), ("2026-11-22", "red")]
     assert then is not None
     assert then.id == "S1"
+
+
+def test_what_sqlite_committed_outlives_a_power_cut(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'portico.db'}") as store, store.reading() as db:
+        found = [db.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+
+    assert found == ["wal", 2]
