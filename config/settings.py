@@ -256,7 +256,7 @@ Phrase = Annotated[str, AfterValidator(_phrase), Field(description=phrases.ACCEP
 class Schedule(Part):
     """When the jobs run, in the portfolio's time zone."""
 
-    sync: Phrase = "every 15 minutes"
+    sync: Phrase = "every 4 minutes"
     census: Phrase = "daily at 02:00"
     report: Phrase = "monday at 07:00"
 

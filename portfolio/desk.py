@@ -33,8 +33,8 @@ def tickets(projects: Sequence[Project], today: date) -> dict[str, Any]:
 def flow(projects: Sequence[Project], today: date) -> list[dict[str, Any]]:
     """Per week, the newest last and ending today: `{week_ending, opened, resolved, backlog}`; days are counted in UTC.
 
-    The backlog is what was open at the end of the week. A ticket whose opening is unknown, or that is closed without a
-    known end, is in none of them.
+    The backlog is what was open at the end of the week. A ticket ends when it was resolved, or closed where its
+    tool tells only that; one whose opening is unknown, or that is closed without a known end, is in none of them.
     """
     spans = [span for each in projects for ticket in each["tickets"] if (span := _span(ticket))]
     found = []
@@ -55,7 +55,7 @@ def flow(projects: Sequence[Project], today: date) -> list[dict[str, Any]]:
 
 
 def _span(ticket: Mapping[str, Any]) -> tuple[str, str | None] | None:
-    opened, resolved = ticket.get("opened_at"), ticket.get("resolved_at")
+    opened, resolved = ticket.get("opened_at"), ticket.get("resolved_at") or ticket.get("closed_at")
     if not opened or (not is_open(ticket) and not resolved):
         return None
     return opened[:10], None if is_open(ticket) else str(resolved)[:10]

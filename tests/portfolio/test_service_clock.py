@@ -270,12 +270,13 @@ def test_the_flow_counts_by_week_and_the_backlog_is_what_is_left() -> None:
         row("2026-11-10T23:00:00Z", "2026-11-30T02:00:00Z", "resolved"),
         row("2026-11-04T23:00:00Z", "2026-11-10T02:00:00Z"),
         row("2026-11-10T23:00:00Z", None),
+        row("2026-11-04T23:00:00Z", None) | {"closed_at": "2026-11-17T02:00:00Z"},
     ]
     weeks = flow([{"tickets": tickets}], date(2026, 11, 24))
     assert len(weeks) == 12
     assert weeks[-3:] == [
-        {"week_ending": "2026-11-10", "opened": 2, "resolved": 1, "backlog": 1},
-        {"week_ending": "2026-11-17", "opened": 1, "resolved": 0, "backlog": 2},
+        {"week_ending": "2026-11-10", "opened": 3, "resolved": 1, "backlog": 2},
+        {"week_ending": "2026-11-17", "opened": 1, "resolved": 1, "backlog": 2},
         {"week_ending": "2026-11-24", "opened": 2, "resolved": 2, "backlog": 2},
     ]
 
