@@ -5,6 +5,7 @@ Money is summed with its coverage (how many projects know the figure, of how man
 the sum, never averaged.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -35,6 +36,20 @@ COLOURS = ("red", "amber", "approved_change", "green", "unknown")
 DIMENSIONS = ("overall", "schedule", "cost", "scope", "quality")
 ENDED = ("completed", "cancelled")
 HORIZONS = (30, 60, 90)
+URGENCY = {
+    "critical": 0,
+    "highest": 0,
+    "urgent": 0,
+    "high": 1,
+    "medium": 2,
+    "moderate": 2,
+    "normal": 2,
+    "low": 3,
+    "lowest": 4,
+    "planning": 4,
+}
+"""The tools' words for a priority, the most urgent first; a number stands for its own place."""
+UNKNOWN_URGENCY = 99
 
 
 def judge_portfolio(
@@ -171,19 +186,29 @@ def roadmap(
 ) -> list[dict[str, Any]]:
     """A row per project by department and priority, with the projects that it waits for.
 
-    The priority is the rank in `ranks`; for projects without one the tool's own word, after those that have one.
+    The priority is the rank in `ranks`; for projects without one what the tool's own word means, after those that have one.
     """
     finishes, places = {each["key"]: _finish(each) for each in projects}, ranks or {}
 
-    def order(project: Project) -> tuple[str, bool, int, bool, str, str, str]:
-        rank, priority = places.get(project["key"]), project["priority"]
+    def order(project: Project) -> tuple[str, bool, int, int, str, str]:
+        rank = places.get(project["key"])
         start = project["schedule"]["start_planned"] or "~"
-        own = (priority is None, priority or "", start, project["key"])
+        own = (_urgency(project["priority"]), start, project["key"])
         return (project["department"] or "~", rank is None, rank or 0, *own)
 
     return [
         {**_road(each, finishes), "rank": places.get(each["key"])} for each in sorted(projects, key=order)
     ]
+
+
+def _urgency(priority: str | None) -> int:
+    """The place of a tool's word or number (`High`, `1`, `1 - Critical`, `P2`); a word that says nothing comes last."""
+    for word in re.split(r"[^a-z0-9]+", (priority or "").casefold()):
+        if word in URGENCY:
+            return URGENCY[word]
+        if re.fullmatch(r"p?[0-9]", word):
+            return max(int(word[-1]) - 1, 0)
+    return UNKNOWN_URGENCY
 
 
 def waiting(project: Project, finishes: Mapping[str, str | None]) -> list[dict[str, Any]]:

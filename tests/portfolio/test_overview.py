@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -142,6 +142,28 @@ def test_the_roadmap_follows_department_priority() -> None:
     assert rows[0]["start"] == "2026-05-01"
     assert rows[0]["baseline_finish"] == "2027-01-01"
     assert [gate["gate"] for gate in rows[0]["gates"]][:2] == ["G0", "G1"]
+
+
+def test_the_roadmap_orders_the_tools_words_by_what_they_mean() -> None:
+    words = (
+        "Urgent",
+        "1 - Critical",
+        "High",
+        "P2",
+        "medium",
+        "3 - Moderate",
+        "Low",
+        "4",
+        "Lowest",
+        "?",
+        None,
+    )
+    rows = [
+        project(f"{place:02}", priority=word, start_planned=date(2026, 1, 1) + timedelta(days=place))
+        for place, word in enumerate(words)
+    ]
+    found = overview(*reversed(rows))["roadmap"]
+    assert [row["project"] for row in found] == [f"{place:02}" for place in range(len(words))]
 
 
 def allocation(
