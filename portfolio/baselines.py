@@ -56,7 +56,10 @@ def original_finish(facts: Facts) -> date | None:
 
 
 def set_anew(facts: Facts) -> list[date]:
-    """The days on which a baseline took the place of an earlier one, oldest first."""
+    """The days, in the portfolio's time zone, on which a baseline took the place of an earlier one, oldest first.
+
+    Whether it was approved here, stands in a time-phased plan, or a tool changed its dates without a word.
+    """
     dated = [each.set_on for each in facts.baseline_dates[1:]]
     plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
     return sorted({day for day in (*dated, *(each.set_on for each in plans[1:])) if day is not None})

@@ -300,8 +300,6 @@ class Facts:
     finish_baseline: date | None = None
     start_actual: date | None = None
     finish_actual: date | None = None
-    rebaselined_at: tuple[datetime, ...] = ()
-    """When re-baselines were approved here, the oldest first."""
     baseline_dates: tuple[BaselineDates, ...] = ()
     """Every pair of baseline dates that it has had, the first one first; empty where they never changed."""
     finish_forecast: date | None = None

@@ -14,7 +14,6 @@ from portfolio import (
     duties,
     findings,
     gates,
-    pmo,
     register,
     tickets,
 )
@@ -103,6 +102,7 @@ def judge(
         zone=policy.timezone,
         valid_for=policy.compliance.approval_valid_for,
     )
+    anew = baselines.set_anew(facts)
     body = document.project(
         facts,
         now=now,
@@ -110,7 +110,7 @@ def judge(
         finish=finish,
         late=late,
         original=original,
-        rebaselined=pmo.rebaselined_on(facts, policy.timezone),
+        rebaselined=anew,
         done=done,
         fiscal_year=cost.fiscal_year,
         cost=cost.budget,
@@ -141,7 +141,7 @@ def judge(
         "eac": document.cents(value.eac),
         "explanation": verdicts["overall"].because,
     }
-    resets = baselines.yearly_resets(baselines.set_anew(facts), policy.calendar)
+    resets = baselines.yearly_resets(anew, policy.calendar)
     found = findings.exceptions(
         facts,
         resets=resets,

@@ -13,9 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
-from portfolio.facts import Facts
 from portfolio.gates import PASSED
 from portfolio.shown import number, rounded
 from portfolio.staffing import month_of, moved
@@ -150,13 +148,6 @@ def rebaselines(project: Project, today: date) -> Iterator[Event]:
     while month <= last:
         yield Event(f"{month}-01", Decimal(changed[month]))
         month = moved(month, 1)
-
-
-def rebaselined_on(facts: Facts, zone: ZoneInfo) -> list[date]:
-    """The days on which the baseline was set anew: later versions of the time-phased one, and approvals by command."""
-    versions = sorted({(each.set_on or date.min, each.name) for each in facts.planned_values})
-    set_on = {day for day, _ in versions[1:] if day != date.min}
-    return sorted(set_on | {at.astimezone(zone).date() for at in facts.rebaselined_at})
 
 
 METRICS = (

@@ -65,6 +65,7 @@ def facts_of(
         names,
         since=midnight - timedelta(days=30),
         today=today,
+        zone=settings.portfolio.zone,
         currency=settings.portfolio.currency,
         expired=expired,
         keys=keys,

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -38,12 +38,12 @@ def moved(db: Connection, records: Iterable[tuple[str, ...]]) -> dict[tuple[str,
 
 
 def versions(
-    own: tuple[date | None, date | None], changes: Sequence[Any], approved: Sequence[Any]
+    own: tuple[date | None, date | None], changes: Sequence[Any], approved: Sequence[Any], zone: tzinfo
 ) -> tuple[BaselineDates, ...]:
     """Every pair of dates, the first one first; empty where there was only one.
 
-    `own` are the tool's dates now. A date that was only filled in for the first time is no new baseline. An approved one
-    keeps the tool's dates where it names none.
+    `own` are the tool's dates now; a change has its day in `zone`, the portfolio's. A date that was only filled in for the
+    first time is no new baseline. An approved one keeps the tool's dates where it names none.
     """
     known: dict[str, date | None] = dict(zip(FIELDS, own, strict=True))
     for change in reversed(changes):
@@ -51,7 +51,7 @@ def versions(
     found = [BaselineDates(None, known[FIELDS[0]], known[FIELDS[1]])]
     for change in changes:
         known[change.field] = _day(change.after)
-        day = change.valid_at.date()
+        day = change.valid_at.astimezone(zone).date()
         made = BaselineDates(day, known[FIELDS[0]], known[FIELDS[1]])
         if change.before is None:
             found[-1] = BaselineDates(found[-1].set_on, known[FIELDS[0]], known[FIELDS[1]])
@@ -62,7 +62,7 @@ def versions(
     tool = found[-1]
     found += [
         BaselineDates(
-            row.at.date(),
+            row.at.astimezone(zone).date(),
             row.start_baseline or tool.start,
             row.finish_baseline or tool.finish,
             row.by,

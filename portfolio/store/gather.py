@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -270,11 +270,15 @@ def gather(
     *,
     since: datetime,
     today: date,
+    zone: tzinfo,
     currency: str,
     expired: frozenset[str],
     keys: Keys = None,
 ) -> list[facts.Facts]:
-    """The facts of these projects. Work added or done counts from `since`; `expired` connections are past `stale_after`."""
+    """The facts of these projects. Work added or done counts from `since`; `expired` connections are past `stale_after`.
+
+    Days of instants are those of `zone`, the portfolio's.
+    """
     chosen = {key: project for key, project in names.projects.items() if keys is None or key in keys}
     keys = None if keys is None or len(keys) > FEW else sorted(chosen)
     counted = work.work(db, today, since, keys)
@@ -307,8 +311,7 @@ def gather(
             fed["budget_line"] = {each.source.connection for each in money[key] if each.source}
         gathered.append(
             facts.Facts(
-                **_project_values(project, approved.get(key, ()), moved),
-                rebaselined_at=tuple(row.at for row in approved.get(key, ())),
+                **_project_values(project, approved.get(key, ()), moved, zone),
                 work=counted.get(key),
                 packages=packages.get(key, ()),
                 milestones=milestones.get(key, ()),
@@ -366,13 +369,16 @@ PROJECT_VALUES = [
 
 
 def _project_values(
-    project: Project, approved: Sequence[Any], moved: Mapping[tuple[str, ...], Sequence[Any]]
+    project: Project,
+    approved: Sequence[Any],
+    moved: Mapping[tuple[str, ...], Sequence[Any]],
+    zone: tzinfo,
 ) -> dict[str, Any]:
     values = {name: project.values.get(name) for name in PROJECT_VALUES}
     row = project.defined_by
     changes = moved.get(tuple(row[name] for name in RECORD_KEY), ()) if row else ()
     own = values["start_baseline"], values["finish_baseline"]
-    dated = baselines.versions(own, changes, approved)
+    dated = baselines.versions(own, changes, approved, zone)
     if approved:
         values["start_baseline"], values["finish_baseline"] = dated[-1].start, dated[-1].finish
     return {

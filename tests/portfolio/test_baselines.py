@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -114,12 +115,12 @@ def test_the_tools_changes_make_versions_and_a_first_filling_makes_none() -> Non
         change("2026-05-05", "start_baseline", "2026-01-01", "2026-02-01"),
     ]
     own = DAY("2026-02-01"), DAY("2027-03-31")
-    assert kept.versions(own, changes, ()) == (
+    assert kept.versions(own, changes, (), UTC) == (
         BaselineDates(None, DAY("2026-01-01"), DAY("2026-12-31")),
         BaselineDates(DAY("2026-05-05"), DAY("2026-02-01"), DAY("2027-03-31")),
     )
-    assert kept.versions(own, changes[:2], ()) == ()
-    assert kept.versions(own, (), ()) == ()
+    assert kept.versions(own, changes[:2], (), UTC) == ()
+    assert kept.versions(own, (), (), UTC) == ()
 
 
 def test_an_approved_baseline_keeps_the_dates_that_it_does_not_name() -> None:
@@ -127,7 +128,42 @@ def test_an_approved_baseline_keeps_the_dates_that_it_does_not_name() -> None:
         at=NOW, start_baseline=None, finish_baseline=DAY("2027-06-30"), by="Ana", why="New vendor"
     )
     own = DAY("2026-01-01"), DAY("2026-12-31")
-    assert kept.versions(own, (), (row,)) == (
+    assert kept.versions(own, (), (row,), UTC) == (
         BaselineDates(None, *own),
         BaselineDates(DAY("2026-02-01"), DAY("2026-01-01"), DAY("2027-06-30"), "Ana", "New vendor"),
     )
+
+
+def test_a_baseline_is_set_on_the_day_of_the_portfolios_zone_whoever_set_it() -> None:
+    """A tool's silent change and an approval, each in the night between two days."""
+    york = ZoneInfo("America/New_York")
+    silent = SimpleNamespace(
+        field="finish_baseline",
+        before="2026-12-31",
+        after="2027-03-31",
+        valid_at=datetime(2026, 7, 1, 2, tzinfo=UTC),
+    )
+    approval = SimpleNamespace(
+        at=datetime(2026, 9, 2, 2, tzinfo=UTC),
+        start_baseline=None,
+        finish_baseline=DAY("2027-06-30"),
+        by="Ana",
+        why="New vendor",
+    )
+    dates = kept.versions((DAY("2026-01-01"), DAY("2027-03-31")), [silent], (approval,), york)
+    facts = replace(FACTS, baseline_dates=dates, planned_values=())
+    assert set_anew(facts) == [DAY("2026-06-30"), DAY("2026-09-01")]
+    document = judge(facts, now=NOW, policy=Policy.of(Portfolio(timezone="America/New_York"))).document
+    assert document["schedule"]["rebaselined_on"] == ["2026-06-30", "2026-09-01"]
+
+
+def test_plans_set_on_one_day_or_on_no_known_day_count_once_or_not_at_all() -> None:
+    def phased(*named: tuple[str, str | None]) -> Facts:
+        points = [PlannedValue(name, DAY(on) if on else None, DAY("2026-12-01"), D(5)) for name, on in named]
+        return Facts("A", "A", planned_values=tuple(points))
+
+    later = ("Change 1", "2026-06-01"), ("Original", "2026-01-01"), ("Change 2", "2026-06-01")
+    assert set_anew(phased(*later, ("Change 3", "2026-09-01"))) == [DAY("2026-06-01"), DAY("2026-09-01")]
+    assert set_anew(phased(("a", None), ("b", None), ("c", "2026-05-01"))) == [DAY("2026-05-01")]
+    assert set_anew(phased(("a", "2026-01-01"), ("b", "2026-05-01"))) == [DAY("2026-05-01")]
+    assert set_anew(Facts("A", "A")) == []

@@ -1,16 +1,14 @@
 """The metrics of the project office: each counts what it says, with its n, per month and department."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio.facts import Facts, PlannedValue
-from portfolio.pmo import METRICS, combined, pmo, rebaselined_on
+from portfolio.pmo import METRICS, combined, pmo
 
 D = Decimal
 TODAY = date(2026, 11, 21)
@@ -307,31 +305,3 @@ def test_months_and_departments_hold_what_the_whole_holds(pairs: list[tuple[date
             assert 0 <= found["value"] <= 1
             good = sum(each["value"] * each["n"] for each in found["months"] if each["n"])
             assert good / found["n"] == pytest.approx(found["value"], abs=1e-5)
-
-
-def test_a_rebaseline_is_a_later_version_or_an_approval_by_command() -> None:
-    def point(name: str, set_on: date | None, day: int = 1) -> PlannedValue:
-        return PlannedValue(name, set_on, date(2026, 12, day), D(5))
-
-    night = datetime(2026, 7, 2, 2, tzinfo=UTC)
-    facts = Facts(
-        "A",
-        "A",
-        planned_values=(
-            point("Change 1", date(2026, 6, 1)),
-            point("Original", date(2026, 1, 1)),
-            point("Original", date(2026, 1, 1), 2),
-            point("Change 2", date(2026, 6, 1)),
-            point("Change 3", date(2026, 9, 1)),
-        ),
-        rebaselined_at=(night, datetime(2026, 9, 1, 12, tzinfo=UTC)),
-    )
-    found = rebaselined_on(facts, ZoneInfo("America/New_York"))
-    assert found == [date(2026, 6, 1), date(2026, 7, 1), date(2026, 9, 1)]
-    undated = Facts(
-        "A", "A", planned_values=(point("a", None), point("b", None), point("c", date(2026, 5, 1)))
-    )
-    assert rebaselined_on(undated, ZoneInfo("UTC")) == [date(2026, 5, 1)]
-    assert rebaselined_on(Facts("A", "A"), ZoneInfo("UTC")) == []
-    twice = Facts("A", "A", planned_values=(point("a", date(2026, 1, 1)), point("b", date(2026, 5, 1))))
-    assert rebaselined_on(twice, ZoneInfo("UTC")) == [date(2026, 5, 1)]
