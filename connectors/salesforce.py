@@ -123,7 +123,8 @@ class Salesforce:
         names = ["Id", *(query.fields or fields), *ours]
         ordered = query.soql(names, since, order=f"{changed} NULLS FIRST, Id")
         kept, received, announced = dict(cursor or {}), 0, 0
-        for rows, announced, in_order in self._source(ordered, query.soql(names, since), fields):  # noqa: B007 - the last one counts
+        unordered = None if any("." in each for each in names) else query.soql(names, since)
+        for rows, announced, in_order in self._source(ordered, unordered, fields):  # noqa: B007 - the last one counts
             received += len(rows)
             kept = _advanced(kept, changed, rows, self._now())
             yield Page(
@@ -142,12 +143,15 @@ class Salesforce:
         )
 
     def _source(
-        self, ordered: str, unordered: str, fields: Fields
+        self, ordered: str, unordered: str | None, fields: Fields
     ) -> Iterator[tuple[Sequence[Record], int, bool]]:
-        """Pages with the announced size, and whether they come in order: a large result is a job, in no order."""
+        """Pages with the announced size, and whether they come in order: a large result is a job, in no order.
+
+        A scope with fields of a parent record has no `unordered` query: a job would give them as flat text.
+        """
         pages = self._org.pages(ordered)
         first = next(pages)
-        job = self._job(unordered) if first[1] > self._bulk_from else None
+        job = self._job(unordered) if unordered and first[1] > self._bulk_from else None
         if job is None:
             yield (*first, True)
             yield from ((*page, True) for page in pages)

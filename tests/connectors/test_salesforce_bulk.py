@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import responses
 
 from connectors.auth import bearer
 from connectors.base import Outcome, Page, Patch, Stream, Target
@@ -91,6 +92,25 @@ def test_a_job_comes_in_no_order_so_its_cursor_moves_at_its_end_only(site: Site)
 def test_without_the_bulk_api_pages_are_read(site: Site) -> None:
     site.org.jobs.switched_off = True
     assert len(bodies(list(site.connect().pull(LINES, None)))) == len(list(CITY.budget_lines("salesforce")))
+
+
+def test_fields_of_a_parent_record_come_in_pages_however_many() -> None:
+    scope = "SELECT Name, BudgetCategory.Budget.Name, Amount FROM BudgetCategoryValue"
+    parent = {"attributes": {"type": "BudgetCategory"}, "Budget": {"Name": "CDBG 2027"}}
+    rows = [
+        {"attributes": {}, "Id": f"v{each}", "Name": f"V-{each}", "BudgetCategory": parent, "Amount": 1200.5}
+        for each in range(11)
+    ]
+    described = [{"name": "Name", "type": "string"}, {"name": "Amount", "type": "currency", "scale": 2}]
+    base = "https://city.example/services/data/v62.0"
+    with responses.RequestsMock() as mock:
+        mock.get(f"{base}/sobjects/BudgetCategoryValue/describe", json={"fields": described})
+        mock.get(f"{base}/query/", json={"totalSize": 11, "done": True, "records": rows})
+        http = Http("https://city.example", auth=bearer(TOKEN), sleep=lambda _seconds: None)
+        crm = Salesforce("sf", http, read_only=True, bulk_from=10, now=lambda: NOW)
+        found = bodies(list(crm.pull(Stream("budget_line", scope), None)))
+    assert found["v10"]["BudgetCategory"]["Budget"]["Name"] == "CDBG 2027"
+    assert str(found["v10"]["Amount"]) == "1200.50"
 
 
 def test_a_job_that_fails_says_why(site: Site) -> None:
