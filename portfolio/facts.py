@@ -93,7 +93,10 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """One project's part of its budget lines for a fund, cost centre, budget code, fiscal year and period, `share` applied."""
+    """One project's part of its budget lines for a fund, cost centre, budget code, fiscal year and period, `share` applied.
+
+    `available_as_reported` is what the ledger itself says is left: it is held against ours and enters no figure.
+    """
 
     budget_code: str
     fund: str | None
@@ -110,6 +113,7 @@ class Money:
     forecast: Decimal | None
     share: Decimal = Decimal(1)
     source: Source | None = None
+    available_as_reported: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

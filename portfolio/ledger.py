@@ -32,6 +32,7 @@ def state(
             *_centers(lines, terms, calendar.year_of(today)),
             *_pending(lines, terms, calendar, today),
             *_negative(lines, terms),
+            *_available(lines, terms, calendar, today),
         ],
     }
 
@@ -80,12 +81,17 @@ def _total(
             "computed": _text(computed),
             "difference": _text(rest),
         }
+    told = _told(counted, terms)
+    reported = _total_told(counted, told)
+    apart = None if reported is None or sums.available is None else reported - sums.available
     return {
         "connection": connection,
         "fiscal_year": year,
         "rows": len(lines),
         "rows_counted": len(counted),
         "available": _text(sums.available),
+        "available_as_reported": _text(reported),
+        "available_difference": _text(apart),
         "variance": _text(sums.variance),
         "amounts": amounts,
     }
@@ -169,6 +175,50 @@ def _negative(lines: Sequence[Money], terms: LedgerTerms) -> list[dict[str, Any]
         if accounts:
             text = f"{len(accounts)} accounts have a negative actual amount in all"
             found.append(_finding("negative_actual", connection, year, sorted(accounts), text))
+    return found
+
+
+def _told(counted: Sequence[Money], terms: LedgerTerms) -> dict[tuple[object, ...], Decimal]:
+    """What the ledger itself says is left of each account: a balance, so the newest period that tells one counts."""
+    telling = [line for line in counted if line.available_as_reported is not None]
+    balances = LedgerTerms(
+        amounts={_connection(line): "year_to_date" for line in telling}, chargebacks=terms.chargebacks
+    )
+    found: dict[tuple[object, ...], Decimal] = {}
+    for line in budget.newest(telling, balances):
+        account = tuple(getattr(line, name) for name in _ACCOUNT)
+        found[account] = found.get(account, Decimal(0)) + (line.available_as_reported or Decimal(0))
+    return found
+
+
+def _total_told(counted: Sequence[Money], told: Mapping[tuple[object, ...], Decimal]) -> Decimal | None:
+    """The sum of what is told; unknown where an account tells nothing."""
+    whole = told.keys() >= budget.by(counted, *_ACCOUNT).keys()
+    return sum(told.values(), Decimal(0)) if told and whole else None
+
+
+def _available(
+    lines: Sequence[Money], terms: LedgerTerms, calendar: FiscalCalendar, today: date
+) -> list[dict[str, Any]]:
+    """Accounts whose available amount in the ledger is another one than ours; which is right is finance's to say."""
+    found = []
+    for (connection, year), group in _grouped(lines):
+        counted = budget.newest(group, terms)
+        told, apart = _told(counted, terms), Decimal(0)
+        items: list[str] = []
+        for account, some in sorted(budget.by(counted, *_ACCOUNT).items(), key=lambda item: str(item[0])):
+            ours = budget.total(some, calendar=calendar, today=today).available
+            theirs = told.get(account)
+            if ours is None or theirs is None or ours == theirs:
+                continue
+            apart += theirs - ours
+            words = " ".join(str(part) for part in account[:4] if part)
+            items.append(f"{words}: reported {_text(theirs)}, computed {_text(ours)}")
+        if items:
+            text = (
+                f"{len(items)} accounts: the ledger's own available amount and ours differ by {apart} in all"
+            )
+            found.append(_finding("available_differs", connection, year, items, text))
     return found
 
 

@@ -159,6 +159,7 @@ _DECLARED = (
             Field("fiscal_year", "integer"),
             *_fields("text", "period currency"),
             *_fields("money", "original_budget revised_budget pre_encumbered encumbered actual forecast"),
+            Field("available_as_reported", "money"),
             Field("posted_on", "day"),
         ),
     ),

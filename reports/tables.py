@@ -158,9 +158,20 @@ def _ledger(document: Document) -> list[Row]:
     return [
         {**total, "amount": name, **amounts}
         for total in document["ledger"]["totals"]
-        for name, amounts in total["amounts"].items()
+        for name, amounts in {**total["amounts"], "available": _available(total)}.items()
         if amounts["read"] is not None
     ]
+
+
+def _available(total: Row) -> Row:
+    """What the ledger itself says is left, beside what is computed."""
+    return {
+        "read": total.get("available_as_reported"),
+        "chargebacks": None,
+        "superseded": None,
+        "computed": total.get("available"),
+        "difference": total.get("available_difference"),
+    }
 
 
 def _project(project: Row) -> Row:

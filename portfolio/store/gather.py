@@ -41,6 +41,7 @@ def _split(row: Any, share: Decimal) -> facts.Money:
         forecast=part(row.forecast),
         share=share,
         source=source_of(row),
+        available_as_reported=part(row.available_as_reported),
     )
 
 

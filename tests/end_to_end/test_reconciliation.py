@@ -109,3 +109,24 @@ def test_what_finance_undid_by_hand_shows_as_a_difference(tmp_path: Path) -> Non
     assert town.run("2026-10-06", "assess").code == 0
     figures = {each["figure"]: each for each in town.ledger("2026-10-06")["figures"]}
     assert figures["eac"]["difference"] == "149.70"
+
+
+def test_the_ledgers_own_available_amount_stands_beside_ours(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    text = HEAD.replace("forecast", "forecast,available_as_reported")
+    text += "1402,010,CC1,5000,2027,001,100.00,0,10.00,20.00,100.00,70.00\n"
+    text += "1402,010,CC1,5100,2027,001,50.00,0,0,20.00,50.00,29.99\n"
+    (tmp_path / "in/budget_2027.csv").write_text(text, encoding="utf-8")
+    assert town.run("2026-10-05", "sync").code == 0
+    (total,) = town.ledger("2026-10-05")["totals"]
+    told = ("available", "available_as_reported", "available_difference")
+    assert [total[name] for name in told] == ["100.00", "99.99", "-0.01"]
+    town.run("2026-10-05", "report", "--format", "md", "-o", tmp_path / "report.md")
+    assert (
+        "the ledger's own available amount and ours differ by -0.01" in (tmp_path / "report.md").read_text()
+    )
+    town.run("2026-10-05", "report", "--format", "xlsx", "-o", tmp_path / "report.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "report.xlsx", read_only=True)
+    rows = [row for row in book["ledger"].iter_rows(values_only=True) if row[1] == "available"]
+    book.close()
+    assert rows == [("ledger", "available", 2027, 2, 2, 99.99, None, None, 100, -0.01)]

@@ -18,6 +18,9 @@ TODAY = date(2026, 11, 21)
 NO_TERMS = LedgerTerms()
 
 
+MONEY = {*COLUMNS, "available_as_reported"}
+
+
 def line(connection: str = "books", **values: Any) -> Money:
     base: dict[str, Any] = dict.fromkeys(COLUMNS) | {
         "budget_code": "1402",
@@ -30,7 +33,7 @@ def line(connection: str = "books", **values: Any) -> Money:
         "source": Source(connection, "row"),
     }
     for name, value in values.items():
-        base[name] = D(str(value)) if name in COLUMNS and value is not None else value
+        base[name] = D(str(value)) if name in MONEY and value is not None else value
     return Money(**base)
 
 
@@ -112,6 +115,36 @@ def test_reorganized_cost_centres_are_opened_and_closed() -> None:
     assert found(shown, "opened") == [(2027, ["NEW"], "1 cost centres are new in 2027")]
     assert found(shown, "closed") == [(2027, ["OLD"], "1 cost centres have no line any more in 2027")]
     assert not found(state(line(revised_budget=1)), "opened")
+
+
+def test_what_the_ledger_says_is_available_stands_beside_ours_and_a_difference_is_told() -> None:
+    base: dict[str, Any] = {"revised_budget": 100, "pre_encumbered": 0, "encumbered": 10}
+    same = line(**base, actual=20, available_as_reported="70")
+    other = line(**base, actual=30, account="6000", available_as_reported="60.01")
+    shown = state(same, other)
+    (total,) = shown["totals"]
+    assert (total["available"], total["available_as_reported"]) == ("130", "130.01")
+    assert total["available_difference"] == "0.01"
+    assert found(shown, "available_differs") == [
+        (
+            2027,
+            ["1402 010 CC1 6000: reported 60.01, computed 60"],
+            "1 accounts: the ledger's own available amount and ours differ by 0.01 in all",
+        )
+    ]
+    assert not found(state(same), "available_differs")
+
+
+def test_the_ledgers_available_amount_is_a_balance_and_unknown_where_an_account_tells_none() -> None:
+    opened = year_line(period="001", revised_budget=100, actual=10, available_as_reported=90)
+    later = year_line(revised_budget=0, actual=5, available_as_reported=85)
+    silent = year_line(revised_budget=7, account="6000")
+    (total,) = state(opened, later)["totals"]
+    assert (total["available_as_reported"], total["available_difference"]) == ("85", "0")
+    (total,) = state(opened, later, silent)["totals"]
+    assert (total["available"], total["available_as_reported"]) == ("92", None)
+    assert total["available_difference"] is None
+    assert not found(state(opened, later, silent), "available_differs")
 
 
 def year_line(**values: Any) -> Money:

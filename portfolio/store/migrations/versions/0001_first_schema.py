@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("encumbered", sa.BigInteger(), nullable=True),
         sa.Column("actual", sa.BigInteger(), nullable=True),
         sa.Column("forecast", sa.BigInteger(), nullable=True),
+        sa.Column("available_as_reported", sa.BigInteger(), nullable=True),
         sa.Column("posted_on", sa.Date(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
