@@ -114,7 +114,7 @@ class OData:
         )
 
     def _changes(self, stream: Stream, scope: Scope, entity_set: EntitySet, cursor: Cursor) -> Iterator[Page]:
-        """What the service itself says has changed; what it says was removed is found by the census."""
+        """What the service itself says has changed and was deleted; what only left the scope is found by the census."""
         pages = self._service.changes(scope, cursor.get(DELTA))
         received, announced, link = 0, None, None
         for page in pages:
@@ -122,7 +122,12 @@ class OData:
             received += len(page.rows)
             link = link or page.delta
             there = [row for row in page.rows if not _removed(row)]
-            yield Page([self._record(entity_set, stream, row) for row in there], dict(cursor), last=False)
+            yield Page(
+                [self._record(entity_set, stream, row) for row in there],
+                dict(cursor),
+                last=False,
+                gone=_gone(entity_set, page.rows),
+            )
         if link is None:
             fix = "name the property that tells the change as `cursor`"
             raise ContractBroken(f"{entity_set.name}: the service gave no delta link", fix=fix)
@@ -213,6 +218,22 @@ def _removed(row: Entity) -> bool:
         or "$deletedEntity" in str(control(row, "context"))
         or row.get("ODQ_CHANGEMODE") == "D"
     )
+
+
+def _gone(entity_set: EntitySet, rows: Sequence[Entity]) -> frozenset[str]:
+    """The entities that a delta tells as deleted, by their key; the last word on an entity counts."""
+    gone: set[str] = set()
+    for row in rows:
+        if any(row.get(name) is None for name in entity_set.key):
+            continue
+        reason = control(row, "removed")
+        left_only = isinstance(reason, Mapping) and reason.get("reason") == "changed"
+        identity = entity_set.identity(row)
+        if not _removed(row):
+            gone.discard(identity)
+        elif not left_only:
+            gone.add(identity)
+    return frozenset(gone)
 
 
 def _walks(

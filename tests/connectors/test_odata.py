@@ -16,7 +16,7 @@ import responses
 
 from connectors.auth import basic
 from connectors.base import Outcome, Page, Patch, Plain, Stream, Target
-from connectors.errors import Conflict, ContractBroken, Invalid, Unavailable
+from connectors.errors import Conflict, ContractBroken, Invalid, OutcomeUnknown, Unavailable
 from connectors.http import Http
 from connectors.odata import OData
 from connectors.odata_metadata import Property, entity_sets
@@ -420,6 +420,42 @@ def test_a_real_servers_delta_link_gives_only_what_changed(real: OData) -> None:
     changed = pages_of(real, stream, cursor)
     assert ids(changed) == ["7"]
     assert ids(pages_of(real, stream, changed[-1].cursor)) == []
+
+
+def test_what_a_delta_tells_as_deleted_is_gone_and_what_left_the_scope_is_not() -> None:
+    rows = [
+        {"Id": "a", "@removed": {"reason": "deleted"}},
+        {"Id": "b", "@odata.removed": {"reason": "changed"}},
+        {"Id": "c", "ODQ_CHANGEMODE": "D"},
+        {"Id": "d", "ODQ_CHANGEMODE": "D"},
+        {"Id": "d", "ODQ_CHANGEMODE": "C"},
+        {"@id": "Lines('e')", "@removed": {"reason": "deleted"}},
+        {"Id": "f"},
+    ]
+    with responses.RequestsMock() as mock:
+        answers(mock, {"value": rows, "@odata.deltaLink": "Lines?$deltatoken=2"})
+        cursor = {"delta": f"{BASE}/Lines?$deltatoken=1"}
+        pages = pages_of(other(), Stream("budget_line", "Lines", cursor_field="delta"), cursor)
+    assert ids(pages) == ["d", "f"]
+    assert [sorted(page.gone) for page in pages] == [["a", "c"], []]
+
+
+def test_a_throttled_read_waits_as_told_and_a_throttled_write_is_left_to_the_next_run(site: Site) -> None:
+    naps: list[float] = []
+    http = Http(site.server.url, auth=basic(USER, PASSWORD), sleep=naps.append)
+    odata = OData("erp", http, read_only=False, page_size=400, now=lambda: NOW)
+    site.service.page_size = 400
+    site.faults.use(Rule(path="/BudgetLines", status=429, retry_after=17))
+    throttled = Stream("budget_line", "BudgetLines?cross-company=true", cursor_field="ModifiedAt")
+    pages = pages_of(odata, throttled)
+    assert pages[-1].complete
+    assert set(ids(pages)) == {line for (line,) in site.service.tables["BudgetLines"].rows}
+    assert max(naps) >= 16
+    patches = [Patch(figure(code), {"RagCost": "red"}) for code in ("14", "15")]
+    site.faults.use(Rule(path="/$batch", status=429, retry_after=17, after=1))
+    assert [type(each.error) for each in odata.push(patches)] == [OutcomeUnknown] * 2
+    assert site.service.tables["BudgetFigures"].rows == {}
+    assert [each.error for each in odata.push(patches)] == [None, None]
 
 
 def test_a_delta_that_is_none_or_expired_and_what_was_removed() -> None:

@@ -164,16 +164,39 @@ def test_literals_are_typed(kind: str, text: str, literal: str) -> None:
     assert Property("P", kind, version=2).literal(text) == literal
 
 
+GUIDS = (
+    '<edmx:Edmx Version="1.0" xmlns:edmx="e"><edmx:DataServices><Schema Namespace="N">'
+    '<EntityType Name="L"><Key><PropertyRef Name="Id"/></Key><Property Name="Id" Type="Edm.Guid"/></EntityType>'
+    '<EntityContainer Name="C"><EntitySet Name="Ls" EntityType="N.L"/></EntityContainer>'
+    "</Schema></edmx:DataServices></edmx:Edmx>"
+)
+
+
+def test_a_delta_link_gives_what_changed_and_what_was_deleted() -> None:
+    base = "https://sap.example.gov/srv"
+    links = [f"{base}/DeltaLinksOfLs('D{number}')/ChangesAfter" for number in (1, 2)]
+    changed = [{"Id": "c", "ODQ_CHANGEMODE": "C"}, {"Id": "a", "ODQ_CHANGEMODE": "D"}]
+    stream = Stream("budget_line", "Ls", cursor_field="delta")
+    with responses.RequestsMock() as mock:
+        mock.get(f"{base}/$metadata", body=GUIDS, content_type="application/xml")
+        rows = [{"Id": "a"}, {"Id": "b"}]
+        mock.get(f"{base}/Ls", json={"d": {"results": rows, "__count": "2", "__delta": links[0]}})
+        mock.get(links[0], json={"d": {"results": changed, "__delta": links[1]}})
+        odata = OData("erp", Http(base), read_only=True, now=lambda: NOW)
+        first = list(odata.pull(stream, None))
+        assert "odata.track-changes" in mock.calls[-1].request.headers["Prefer"]
+        later = list(odata.pull(stream, first[-1].cursor))
+    assert [each.id for each in records(first)] == ["a", "b"]
+    assert (first[-1].cursor, first[-1].complete) == ({"delta": links[0]}, True)
+    assert [each.id for each in records(later)] == ["c"]
+    assert [sorted(page.gone) for page in later] == [["a"], []]
+    assert later[-1].cursor == {"delta": links[1]}
+
+
 def test_next_links_are_followed_where_the_key_has_no_order() -> None:
     base = "https://sap.example.gov/srv"
-    document = (
-        '<edmx:Edmx Version="1.0" xmlns:edmx="e"><edmx:DataServices><Schema Namespace="N">'
-        '<EntityType Name="L"><Key><PropertyRef Name="Id"/></Key><Property Name="Id" Type="Edm.Guid"/></EntityType>'
-        '<EntityContainer Name="C"><EntitySet Name="Ls" EntityType="N.L"/></EntityContainer>'
-        "</Schema></edmx:DataServices></edmx:Edmx>"
-    )
     with responses.RequestsMock() as mock:
-        mock.get(f"{base}/$metadata", body=document, content_type="application/xml")
+        mock.get(f"{base}/$metadata", body=GUIDS, content_type="application/xml")
         following = f"{base}/Ls?$skiptoken=2"
         mock.get(
             f"{base}/Ls",
