@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from portfolio.compliance import RULES
 from portfolio.overview import totals
-from reports import charts, finishing, rollup, wording
+from reports import charts, finishing, ledgers, rollup, wording
 from reports.data import Document
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ CONTENTS = {
     "departments": "Departments",
     "projects": "Portfolio",
     "money": "Money",
+    "ledgers": "Ledgers",
     "priority": "Priority",
     "roadmap": "Roadmap",
     "gates": "Gates",
@@ -123,6 +124,8 @@ def context(document: Document) -> dict[str, Any]:
         "gates_due": rollup.gates_due(projects, (as_of + SOON).isoformat()),
         "outages": rollup.outages(projects),
         "load": load(document["capacity"]),
+        "ledgers": ledgers.shown(document["ledger"]),
+        "most_notes": ledgers.MOST,
         "attention": attention(document["exceptions"])
         if len(document["exceptions"]) > MOST_EXCEPTIONS
         else None,
@@ -236,6 +239,8 @@ def _contents(document: Document) -> list[tuple[str, str]]:
         hidden.add("actions")
     if document["portfolio"]["totals"].get("revised_budget") is None:
         hidden.add("money")
+    if not document["ledger"]["totals"]:
+        hidden.add("ledgers")
     return [(name, title) for name, title in CONTENTS.items() if name not in hidden]
 
 
@@ -338,6 +343,7 @@ def _environment() -> "Environment":
                 "words",
                 "colour_word",
                 "money",
+                "exact_money",
                 "short_money",
                 "percent",
                 "signed_percent",

@@ -19,6 +19,7 @@ from reports.wording import (
     age,
     colour_word,
     day,
+    exact_money,
     instant,
     line,
     money,
@@ -78,7 +79,7 @@ def _ledger(document: Document) -> list[str]:
     ]
     lines += [
         f"- {_plain(each['connection'])} {each['fiscal_year']}: period {each['period']} restated since the last report by "
-        f"{money(each['change'])}"
+        f"{exact_money(each['change'])}"
         for each in found["restated"]
     ]
     for each in found["totals"]:
@@ -86,7 +87,7 @@ def _ledger(document: Document) -> list[str]:
         for name, amount in each["amounts"].items():
             if amount["difference"] is not None and float(amount["difference"]):
                 lines.append(
-                    f"- {where}: {words(name)} read and computed differ by {money(amount['difference'])}"
+                    f"- {where}: {words(name)} read and computed differ by {exact_money(amount['difference'])}"
                 )
     return ["## Ledgers", "\n".join(lines)] if lines else []
 

@@ -69,6 +69,12 @@ def money(value: Any) -> str:
     return NONE if amount is None else _minus(f"{amount.quantize(Decimal(1), ROUND_HALF_EVEN):,}")
 
 
+def exact_money(value: Any) -> str:
+    """An amount to the cent with thousands separators, for what has to tie out: `-1,234,567.80`."""
+    amount = number(value)
+    return NONE if amount is None else _minus(f"{amount:,.2f}")
+
+
 def short_money(value: Any, sign: str = "") -> str:
     """An amount in three or four signs: `1.24M`, `985K`, `-$12.3K`. `sign` is the currency's."""
     amount = number(value)

@@ -14,12 +14,14 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from reports import csv_folder, document, formats
+from reports import csv_folder, document, formats, html
 from reports.csv_folder import guarded
 from reports.data import Document, build
 from reports.tables import tables
+from reports.views import for_audience
 from tests.reports.sample import HOSTILE, project, sample
 from tests.reports.sample_ahead import ahead
+from tests.reports.sample_ledger import LEDGER
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = (
@@ -34,53 +36,6 @@ def hostile_texts() -> list[str]:
             pytest.fail(f"the corpus {CORPUS} is missing and PORTICO_REQUIRE_ALL is set")
         pytest.skip(f"the corpus {CORPUS} is missing")
     return [base64.b64decode(each).decode("utf-8", "replace") for each in json.loads(CORPUS.read_text())]
-
-
-LEDGER = {
-    "totals": [
-        {
-            "connection": "ledger",
-            "fiscal_year": 2027,
-            "rows": 3,
-            "rows_counted": 2,
-            "amounts": {
-                "actual": {
-                    "read": "999999999999999.99",
-                    "chargebacks": "1.00",
-                    "superseded": None,
-                    "computed": "999999999999998.99",
-                    "difference": "0.00",
-                },
-                "forecast": dict.fromkeys(("read", "chargebacks", "superseded", "computed", "difference")),
-            },
-        }
-    ],
-    "findings": [
-        {"kind": "opened", "connection": "ledger", "fiscal_year": 2027, "text": "1 is new", "items": ["CC9"]}
-    ],
-    "restated": [
-        {
-            "connection": "ledger",
-            "fiscal_year": 2027,
-            "period": "001",
-            "actual": "2",
-            "before": "1",
-            "change": "1",
-        }
-    ],
-    "figures": [
-        {
-            "connection": "ledger",
-            "fiscal_year": 2027,
-            "figure": "eac",
-            "records": 2,
-            "computed": "3.00",
-            "records_written": 1,
-            "written": "1.00",
-            "difference": "2.00",
-        }
-    ],
-}
 
 
 def portfolio() -> Document:
@@ -234,6 +189,29 @@ def test_a_negative_amount_in_csv_is_a_number(tmp_path: Path) -> None:
         permit = next(row for row in csv.DictReader(file) if row["key"] == "OIT-001")
     assert permit["variance"] == "-130000.00"
     assert permit["percent_complete"] == "0.62"
+
+
+def test_the_page_shows_the_ledgers_to_the_cent_and_to_nobody_outside() -> None:
+    total = {
+        **LEDGER["totals"][0],
+        "available": "70.00",
+        "available_as_reported": "69.99",
+        "available_difference": "-0.01",
+    }
+    shown = build(replace(sample(), ledger={**LEDGER, "totals": [total]}))
+    text = html.page(shown)
+    section = text[text.index('<h2 id="ledgers">') :]
+    section = section[: section.index("</section>")]
+    assert (
+        "<li>ledger 2027, period 001: restated since the last report from 1.00 to 2.00 (1.00)</li>" in section
+    )
+    assert "<li>ledger 2027: 1 is new: CC9</li>" in section
+    for amount in ("999,999,999,999,999.99", "999,999,999,999,998.99", "69.99", "\u22120.01", "2.00"):
+        assert f'<td class="num">{amount}</td>' in section
+    assert "Forecast" not in section
+    assert 'href="#ledgers"' in text
+    for other in (build(sample()), for_audience(shown, "public")):
+        assert "ledgers" not in html.page(other)
 
 
 def test_every_table_names_each_row_by_its_columns() -> None:

@@ -15,6 +15,7 @@ from reports.data import Document, build
 from reports.views import for_audience
 from tests.reports.sample import generated, project, sample
 from tests.reports.sample_ahead import ahead
+from tests.reports.sample_ledger import LEDGER
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("PORTICO_CHROMIUM", "/usr/bin/chromium"))
@@ -166,7 +167,9 @@ def test_no_page_has_an_accessibility_fault(browser: Any, tmp_path: Path, name: 
     texts = {
         "report": lambda: html.page(document),
         "opened": lambda: opened(html.page(build(replace(sample(), projects=sample().projects[:3])))),
-        "ahead": lambda: opened(html.page(build(replace(ahead(), projects=sample().projects[:3])))),
+        "ahead": lambda: opened(
+            html.page(build(replace(ahead(), projects=sample().projects[:3], ledger=LEDGER)))
+        ),
         "public": lambda: html.page(for_audience(document, "public")),
         "project": lambda: portal.project(document, "OIT-003"),
         "large": lambda: html.page(build(generated(61))),
