@@ -234,7 +234,13 @@ def _evidence(evidence: Evidence | None) -> dict[str, Any] | None:
 
 
 def _condition(condition: Condition) -> dict[str, Any]:
-    return {"text": condition.text, "due_on": day(condition.due_on), "met_on": day(condition.met_on)}
+    return {
+        "text": condition.text,
+        "due_on": day(condition.due_on),
+        "met_on": day(condition.met_on),
+        "met_by": condition.met_by,
+        "met_note": condition.met_note,
+    }
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -222,6 +222,8 @@ class Condition:
     text: str
     due_on: date | None
     met_on: date | None = None
+    met_by: str | None = None
+    met_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def _gate(
     unmet = tuple(result.criterion for result in results if not result.met)
     due = due_on(gate, facts)
     decision = _newest(facts.decisions, gate.key)
-    conditions = decision.conditions if decision else ()
+    conditions = tuple(_as_of(each, today) for each in decision.conditions) if decision else ()
     lapsed = tuple(each for each in conditions if _has_lapsed(each, today))
     until = decision.valid_until if decision else None
     expired = until is not None and until < today
@@ -216,6 +216,13 @@ def _progress(results: Sequence[CriterionResult], unmet: Sequence[str]) -> str:
     if results and not unmet:
         return "ready"
     return "in_progress" if len(unmet) < len(results) else "not_started"
+
+
+def _as_of(condition: Condition, today: date) -> Condition:
+    """The condition as it stood that day: what was met later was open."""
+    if condition.met_on is None or condition.met_on <= today:
+        return condition
+    return Condition(condition.text, condition.due_on)
 
 
 def _has_lapsed(condition: Condition, today: date) -> bool:

@@ -339,11 +339,11 @@ def gates(rows: Iterable[Json], console: Console) -> None:
             console.print(
                 _text(f"    {sign} {word}: {line(item.get('criterion'))}. {line(item.get('because'))}")
             )
-        for item in each.get("conditions") or ():
-            text = item.get("text") if isinstance(item, Mapping) else item
-            due = f", due {day(item['due_on'])}" if isinstance(item, Mapping) and item.get("due_on") else ""
-            open_or_met = "met" if isinstance(item, Mapping) and item.get("met_on") else "open"
-            console.print(_text(f"    condition ({open_or_met}{due}): {line(text)}"))
+        for number, item in enumerate(each.get("conditions") or (), 1):
+            due = f", due {day(item['due_on'])}" if item.get("due_on") else ""
+            by = f" by {line(item['met_by'])}" if item.get("met_by") else ""
+            open_or_met = f"met {day(item['met_on'])}{by}" if item.get("met_on") else "open"
+            console.print(_text(f"    condition {number} ({open_or_met}{due}): {line(item.get('text'))}"))
 
 
 def projects(rows: Iterable[Json], console: Console) -> None:

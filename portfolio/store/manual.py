@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from portfolio import facts
 from portfolio.store import touched
@@ -26,8 +26,9 @@ def decide(
     at: datetime,
     valid_until: date | None = None,
 ) -> None:
-    """Records a gate decision. `conditions` are `{"text", "due_on", "met_on"}` with days as ISO text or null.
+    """Records a gate decision.
 
+    `conditions` are `{"text", "due_on", "met_on"}` with days as ISO text or null; met ones also have `met_by` and `met_note`.
     After `valid_until` it stands no longer.
     """
     db.execute(
@@ -46,6 +47,44 @@ def decide(
     touched.project(db, project_key)
 
 
+def last_decision(db: Connection, project_key: str, gate: str) -> Row[Any] | None:
+    """The decision about a gate that counts among those recorded by command, or None."""
+    mine = select(decision).where(decision.c.project_key == project_key, decision.c.gate == gate)
+    return db.execute(
+        mine.order_by(decision.c.decided_on.desc(), decision.c.id.desc()).limit(1)
+    ).one_or_none()
+
+
+def meet_condition(
+    db: Connection, held: Row[Any], number: int, *, met_on: date, by: str, note: str | None, at: datetime
+) -> None:
+    """Records the decision again with its condition `number` (from 1) met; as it was before stays on record."""
+    conditions = [dict(each) for each in held.conditions]
+    conditions[number - 1] |= {"met_on": met_on.isoformat(), "met_by": by, "met_note": note}
+    decide(
+        db,
+        held.project_key,
+        held.gate,
+        held.decision,
+        decided_on=held.decided_on,
+        by=held.decided_by,
+        note=held.note,
+        conditions=conditions,
+        at=at,
+        valid_until=held.valid_until,
+    )
+
+
+def _condition(kept: Mapping[str, Any]) -> facts.Condition:
+    return facts.Condition(
+        kept["text"],
+        _day(kept.get("due_on")),
+        _day(kept.get("met_on")),
+        kept.get("met_by"),
+        kept.get("met_note"),
+    )
+
+
 def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
@@ -54,10 +93,7 @@ def decisions(db: Connection) -> dict[str, tuple[facts.Decision, ...]]:
     """All decisions per project in the order they were recorded."""
     found: dict[str, list[facts.Decision]] = defaultdict(list)
     for row in db.execute(select(decision).order_by(decision.c.id)):
-        conditions = tuple(
-            facts.Condition(each["text"], _day(each.get("due_on")), _day(each.get("met_on")))
-            for each in row.conditions
-        )
+        conditions = tuple(map(_condition, row.conditions))
         found[row.project_key].append(
             facts.Decision(
                 row.gate, row.decision, row.decided_on, row.decided_by, row.note, conditions, row.valid_until

@@ -53,7 +53,7 @@ class Shown(click.Group):
 
 @click.group("gates", cls=Shown)
 def gates() -> None:
-    """Shows gate status (`gates [PROJECT]`), or records a decision (`gates decide`)."""
+    """Shows gate status (`gates [PROJECT]`), records a decision (`gates decide`), or a condition as met (`gates met`)."""
 
 
 @gates.command("show", hidden=True)
@@ -103,6 +103,17 @@ def _condition(text: str) -> dict[str, Any]:
     return {"text": words.strip(), "due_on": day.isoformat(), "met_on": None}
 
 
+def _gate(program: Program, gate: str) -> str:
+    """The key of a gate of the pack in use, in whichever case it was written."""
+    from sync.wiring import policy  # noqa: PLC0415  (start-up stays fast for --help)
+
+    pack = policy(program.settings).pack
+    known = {each.key.casefold(): each.key for each in pack.gates}
+    if gate.casefold() not in known:
+        raise Refused(f"no gate {gate!r} in pack {pack.id}; there are: {', '.join(known.values())}")
+    return known[gate.casefold()]
+
+
 @gates.command("decide")
 @click.argument("project")
 @click.argument("gate")
@@ -125,15 +136,11 @@ def decide(
 ) -> int:
     """Records a decision: approved, approved_with_conditions, rejected, deferred or waived."""
     from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
-    from sync.wiring import policy  # noqa: PLC0415  (as above)
 
     verdict = UNDERSTOOD.get(decision.casefold(), decision.casefold())
     if verdict not in DECISIONS:
         raise Refused(f"no decision {decision!r}; accepted: {', '.join([*DECISIONS, *UNDERSTOOD])}")
-    pack = policy(program.settings).pack
-    known = {each.key.casefold(): each.key for each in pack.gates}
-    if gate.casefold() not in known:
-        raise Refused(f"no gate {gate!r} in pack {pack.id}; there are: {', '.join(known.values())}")
+    key = _gate(program, gate)
     agreed = [_condition(each) for each in conditions]
     if verdict == "approved_with_conditions" and not agreed:
         raise Refused('an approval with conditions needs at least one --condition "TEXT | DUE"')
@@ -143,7 +150,7 @@ def decide(
         manual.decide(
             db,
             project,
-            known[gate.casefold()],
+            key,
             verdict,
             decided_on=day,
             by=by,
@@ -154,7 +161,7 @@ def decide(
         )
         last = until.isoformat() if until else None
         return {
-            "gate": known[gate.casefold()],
+            "gate": key,
             "decision": verdict,
             "note": note,
             "conditions": agreed,
@@ -162,7 +169,50 @@ def decide(
         }
 
     record(program, project, by, "gate decision", act)
-    program.progress(f"{project} {known[gate.casefold()]}: {verdict}. `portico sync` writes it to the tools.")
+    program.progress(f"{project} {key}: {verdict}. `portico sync` writes it to the tools.")
+    return DONE
+
+
+@gates.command("met")
+@click.argument("project")
+@click.argument("gate")
+@click.argument("number", type=int)
+@click.option("--by", required=True, help="Who confirms it.")
+@click.option("--on", "met_on", type=Day(), help="The day on which it was met, as YYYY-MM-DD; else today.")
+@click.option("--note", help="What shows it.")
+@click.pass_obj
+def met(
+    program: Program,
+    project: str,
+    gate: str,
+    number: int,
+    *,
+    by: str,
+    met_on: date | None,
+    note: str | None,
+) -> int:
+    """Records that a condition of a gate's decision is met; NUMBER is as `gates` shows it, from 1."""
+    from portfolio.store import manual  # noqa: PLC0415  (start-up stays fast for --help)
+
+    key = _gate(program, gate)
+
+    def act(db: Any, now: datetime) -> dict[str, Any]:
+        today = now.astimezone(program.settings.portfolio.zone).date()
+        day = met_on or today
+        if day > today:
+            raise Refused(f"--on {day} is still to come: a condition is met on a day that has been")
+        held = manual.last_decision(db, project, key)
+        conditions = held.conditions if held else []
+        if held is None or not 1 <= number <= len(conditions):
+            raise Refused(f"{project} {key} has no condition {number}; `portico gates {project}` shows them")
+        wanted = conditions[number - 1]
+        if wanted.get("met_on"):
+            raise Refused(f"condition {number} of {project} {key} is met since {wanted['met_on']}")
+        manual.meet_condition(db, held, number, met_on=day, by=by, note=note, at=now)
+        return {"gate": key, "condition": wanted["text"], "met_on": day, "note": note}
+
+    record(program, project, by, "condition met", act)
+    program.progress(f"{project} {key}: condition {number} is met. `portico sync` judges by it.")
     return DONE
 
 

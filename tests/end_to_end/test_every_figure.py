@@ -60,6 +60,8 @@ FROM_PEOPLE = {
     "status.*.gap_since",
     "gates.valid_until",
     "gates.conditions.met_on",
+    "gates.conditions.met_by",
+    "gates.conditions.met_note",
     "baselines.by",
     "baselines.why",
     "changes",

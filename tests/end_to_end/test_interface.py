@@ -354,3 +354,35 @@ def test_a_decision_with_unmet_criteria_is_recorded_and_shown_in_progress(desk: 
     )
     desk.run("sync")
     assert desk.json("gates", "P1")[0]["status"] == "approved_with_conditions"
+
+
+def test_a_condition_is_met_by_whom_when_and_why_and_only_once(desk: Desk) -> None:
+    desk.office(project=PROJECTS)
+    desk.run("sync")
+    conditions = "--condition", "Describe | 2026-12-31", "--condition", "Staff it | 2026-01-31"
+    desk.run("gates", "decide", "P1", "G0", "go-with-conditions", "--by", "Ann", *conditions)
+    desk.run("sync")
+    assert desk.json("gates", "P1")[0]["status"] == "in_progress"
+    meet = "gates", "met", "P1", "g0"
+    for wrong in (("0", "--by", "Ben"), ("3", "--by", "Ben"), ("1", "--by", "Ben", "--on", "2999-01-01")):
+        assert desk.run(*meet, *wrong).code == 2
+    assert desk.run("gates", "met", "P1", "G1", "1", "--by", "Ben").code == 2
+    done = desk.run(*meet, "2", "--by", "Ben", "--on", "2026-01-30", "--note", "Two analysts hired")
+    assert done.code == 0
+    assert desk.run(*meet, "2", "--by", "Ben").code == 2
+    desk.run("sync")
+    gate = desk.json("gates", "P1")[0]
+    assert (gate["status"], gate["decided_by"]) == ("approved_with_conditions", "Ann")
+    first, second = gate["conditions"]
+    assert (first["text"], first["met_on"], first["met_by"]) == ("Describe", None, None)
+    assert second == {
+        "text": "Staff it",
+        "due_on": "2026-01-31",
+        "met_on": "2026-01-30",
+        "met_by": "Ben",
+        "met_note": "Two analysts hired",
+    }
+    entries = [json.loads(line) for line in desk.run("audit", "export").out.splitlines()]
+    (audited,) = [each for each in entries if each["what"] == "condition met"]
+    assert (audited["who"], audited["subject"]) == ("Ben", "P1")
+    assert audited["detail"]["condition"] == "Staff it"

@@ -148,7 +148,13 @@ def test_decisions_recorded_by_command_reach_the_tools(new: Office) -> None:
         assert after[key, "G0"]["status"] == "approved_with_conditions"
         assert after[key, "G0"]["decided_by"] == "A. Chair"
         assert after[key, "G0"]["conditions"] == [
-            {"text": "Records schedule signed", "due_on": "2027-03-01", "met_on": None}
+            {
+                "text": "Records schedule signed",
+                "due_on": "2027-03-01",
+                "met_on": None,
+                "met_by": None,
+                "met_note": None,
+            }
         ]
     entries = [json.loads(line) for line in new.run("audit", "export").out.splitlines()]
     decided = [each for each in entries if each["what"] == "gate decision"]

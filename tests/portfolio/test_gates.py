@@ -119,7 +119,8 @@ def test_unmet_criteria_can_be_waived_or_made_conditions() -> None:
     [
         (date(2026, 11, 21), None, "approved_with_conditions"),
         (date(2026, 11, 20), None, "in_progress"),
-        (date(2026, 11, 20), date(2026, 11, 25), "approved_with_conditions"),
+        (date(2026, 11, 20), date(2026, 11, 21), "approved_with_conditions"),
+        (date(2026, 11, 20), date(2026, 11, 22), "in_progress"),
         (None, None, "approved_with_conditions"),
     ],
 )
@@ -128,6 +129,7 @@ def test_a_condition_past_its_day_reopens_the_gate(due: date | None, met: date |
     found = first(**MET, decisions=(decided("approved_with_conditions", condition),))
     assert found.status == status
     assert bool(found.lapsed) == (status == "in_progress")
+    assert [each.met_on for each in found.conditions] == [met if met and met <= TODAY else None]
 
 
 def test_a_waiver_can_expire() -> None:
