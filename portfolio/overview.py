@@ -17,6 +17,7 @@ from portfolio.compliance import compliance
 from portfolio.desk import tickets
 from portfolio.pmo import pmo
 from portfolio.shown import amount, days, number
+from portfolio.staffing import month_of, moved
 
 Project = Mapping[str, Any]
 
@@ -36,6 +37,7 @@ COLOURS = ("red", "amber", "approved_change", "green", "unknown")
 DIMENSIONS = ("overall", "schedule", "cost", "scope", "quality")
 ENDED = ("completed", "cancelled")
 HORIZONS = (30, 60, 90)
+CALENDAR_MONTHS = 12
 URGENCY = {
     "critical": 0,
     "highest": 0,
@@ -140,6 +142,20 @@ def gates_due(projects: Sequence[Project], until: str) -> list[tuple[Project, Ma
         if gate["status"] == "overdue" or (is_undecided(gate) and (gate["due_on"] or "~") <= until)
     ]
     return sorted(due, key=lambda pair: _due_order(*pair))
+
+
+def gate_calendar(
+    projects: Sequence[Project], today: date
+) -> list[tuple[str, list[tuple[Project, Mapping[str, Any]]]]]:
+    """Month (`2026-11`) with the undecided gates that come due in it, from today through the eleventh month after this one.
+
+    The earliest first; a month without a gate is left out. What is overdue comes in no month.
+    """
+    months: dict[str, list[tuple[Project, Mapping[str, Any]]]] = {}
+    for project, gate in gates_due(projects, f"{moved(month_of(today), CALENDAR_MONTHS - 1)}-31"):
+        if gate["due_on"] and gate["due_on"] >= today.isoformat():
+            months.setdefault(gate["due_on"][:7], []).append((project, gate))
+    return list(months.items())
 
 
 def _due_order(project: Project, gate: Mapping[str, Any]) -> tuple[bool, str, str]:

@@ -23,6 +23,7 @@ from reports.wording import (
     instant,
     line,
     money,
+    month,
     percent,
     plural,
     printable,
@@ -31,6 +32,7 @@ from reports.wording import (
 )
 
 MOST_EXCEPTIONS = 25
+MOST_IN_A_MONTH = 12
 
 
 def write(document: Document, path: Path) -> None:
@@ -59,6 +61,7 @@ def text(document: Document) -> str:
         *_money(document),
         *_ledger(document),
         *_gates(document),
+        *_calendar(document),
         *_forecasts(document),
         *_waiting(document),
         *_actions(document),
@@ -182,6 +185,22 @@ def _gates(document: Document) -> list[str]:
         for project, gate in rollup.gates_due(document["projects"], until)
     ]
     return ["## Gates due", _table(("Due", "Project", "Gate", "Status"), rows)] if rows else []
+
+
+def _calendar(document: Document) -> list[str]:
+    rows = [
+        (
+            month(name),
+            len(coming),
+            ", ".join(f"{project['key']} {gate['gate']}" for project, gate in coming[:MOST_IN_A_MONTH])
+            + (f" and {len(coming) - MOST_IN_A_MONTH} more" if len(coming) > MOST_IN_A_MONTH else ""),
+        )
+        for name, coming in rollup.gate_calendar(
+            document["projects"], date.fromisoformat(document["snapshot"]["as_of"])
+        )
+    ]
+    header = ("Month", "Gates to decide", "Project and gate")
+    return ["## Gate calendar", _table(header, rows)] if rows else []
 
 
 def _forecasts(document: Document) -> list[str]:

@@ -168,6 +168,12 @@ def day(value: Any) -> str:
     return f"{found.day} {found:%b %Y}" if found else str(value or NONE)
 
 
+def month(value: Any) -> str:
+    """A month or the month of a day, as `Oct 2026`. Other text is shown as it is."""
+    found = _date(f"{str(value)[:7]}-01")
+    return f"{found:%b %Y}" if found else str(value or NONE)
+
+
 def instant(value: Any) -> str:
     """An instant as `3 Oct 2026, 14:05 UTC`."""
     try:

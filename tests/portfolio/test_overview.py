@@ -10,9 +10,9 @@ import pytest
 
 from config.settings import Portfolio
 from portfolio.capacity import capacity
-from portfolio.facts import Facts, Milestone, Money, Source, StatusReport, Ticket
+from portfolio.facts import Decision, Facts, Milestone, Money, Source, StatusReport, Ticket
 from portfolio.judge import Policy, judge
-from portfolio.overview import judge_portfolio
+from portfolio.overview import gate_calendar, judge_portfolio
 
 D = Decimal
 
@@ -98,6 +98,29 @@ def test_gates_due(day: date, wanted: list[int]) -> None:
     assert [*counts["gates_due"].values(), counts["gates_overdue"]] == wanted
     ended = overview(replace(facts, state="completed"))["counts"]
     assert [*ended["gates_due"].values(), ended["gates_overdue"]] == [0, 0, 0, 0]
+
+
+def test_the_gate_calendar_tells_what_comes_due_in_which_month() -> None:
+    def due(key: str, gate: str, day: date, **values: Any) -> dict[str, Any]:
+        facts = project(key, milestones=(Milestone(gate, None, day, None, None),), **values)
+        return judge(facts, now=NOW, policy=POLICY).document
+
+    documents = [
+        due("A", "G1", date(2026, 11, 20)),
+        due("B", "G2", date(2026, 11, 21)),
+        due("C", "G1", date(2026, 12, 31)),
+        due("D", "G3", date(2026, 12, 1)),
+        due("E", "G4", date(2027, 10, 31)),
+        due("F", "G4", date(2027, 11, 1)),
+        due("G", "G1", date(2026, 12, 1), state="completed"),
+        due("H", "G1", date(2027, 1, 5), decisions=(Decision("G1", "deferred", NOW.date(), "Ann", None),)),
+    ]
+    found = gate_calendar(documents, NOW.date())
+    assert [(month, [(one["key"], gate["gate"]) for one, gate in coming]) for month, coming in found] == [
+        ("2026-11", [("B", "G2")]),
+        ("2026-12", [("D", "G3"), ("C", "G1")]),
+        ("2027-10", [("E", "G4")]),
+    ]
 
 
 def test_tickets_are_added_over_projects() -> None:
