@@ -43,7 +43,8 @@ def kinds(document: Raw) -> Iterator[Fault]:
     for name, tool, connection in connections(document):
         places = [((*loc, "kind"), item.get("kind")) for loc, item in items_at(connection, "read")]
         read[name] = {kind for _, kind in places if isinstance(kind, str)}
-        places += [(("map", kind), kind) for kind in mapping_at(connection, "map")]
+        for part in ("map", "gate_decisions"):
+            places += [((part, kind), kind) for kind in mapping_at(connection, part)]
         for loc, kind in places:
             yield from _kind(("connections", name, *loc), tool, kind)
     for part in ("from", "rules"):
@@ -110,10 +111,20 @@ def expressions(document: Raw) -> Iterator[Fault]:
         for kind, fields in mapping_at(connection, "map").items():
             for field, rule in mapping_at(fields).items():
                 loc: Loc = ("connections", name, "map", kind, field)
-                text = rule.get("from") if isinstance(rule, dict) else rule
-                yield from _expression((*loc, "from") if isinstance(rule, dict) else loc, text)
+                yield from _source(loc, rule)
+        for kind, gates in mapping_at(connection, "gate_decisions").items():
+            for gate, parts in mapping_at(gates).items():
+                for part, rule in mapping_at(parts).items():
+                    yield from _source(("connections", name, "gate_decisions", kind, gate, part), rule)
     for loc, rule in items_at(document, "projects", "rules"):
         yield from _expression((*loc, "value"), rule.get("value"))
+
+
+def _source(loc: Loc, rule: Any) -> Iterator[Fault]:
+    if isinstance(rule, dict):
+        yield from _expression((*loc, "from"), rule.get("from"))
+    else:
+        yield from _expression(loc, rule)
 
 
 def _expression(loc: Loc, text: Any) -> Iterator[Fault]:

@@ -87,6 +87,29 @@ def _rule(value: Any) -> Any:
 Rule = Annotated[MapRule, BeforeValidator(_rule, json_schema_input_type=str | MapRule)]
 
 
+class GateRules(Part):
+    """Which fields of a project's record hold the decision about one gate."""
+
+    decision: Rule
+    decided_on: Rule
+    decided_by: Rule
+    note: Rule | None = None
+    valid_until: Rule | None = None
+
+    @model_validator(mode="after")
+    def _told_by_the_record(self) -> "GateRules":
+        if any(rule.source is None or rule.default is not None for rule in self.rules.values()):
+            raise ValueError(
+                "each part with an expression (from) and without a default: nobody decides by default"
+            )
+        return self
+
+    @property
+    def rules(self) -> dict[str, MapRule]:
+        """The rule of each part that is given."""
+        return {name: rule for name, rule in self if rule is not None}
+
+
 class FieldTarget(Part):
     """Where one figure goes: a field of the tool, or labels of which one is set."""
 
@@ -204,6 +227,10 @@ class _Connection(Part):
     read: tuple[Read, ...] = ()
     map: Mapping[str, Mapping[str, Rule]] = Field(
         default_factory=dict, description="per kind: overrides of the shipped mapping"
+    )
+    gate_decisions: Mapping[str, Mapping[str, GateRules]] = Field(
+        default_factory=dict,
+        description="per kind that fills projects: gate to the fields that hold the decision about it",
     )
     write: Write = Field(default_factory=Write)
     safety: SafetyOverride = Field(default_factory=SafetyOverride)

@@ -10,10 +10,10 @@ from importlib.resources import files
 from typing import Any
 
 from config import names, yaml_text
-from config.connections import MapRule
+from config.connections import GateRules, MapRule
 from mapping.expressions import Getter, compile_expression
 from mapping.rules import MappingError, Rule, compile_rule, folded
-from portfolio.model import ENTITIES, Entity
+from portfolio.model import ENTITIES, GATE_DECISIONS, Entity
 
 VERSION = 1
 """Raised whenever codecs or presets change what comes out, so that stored records are translated again."""
@@ -32,6 +32,18 @@ class KindMapping:
     columns: bool
     times: str | None
     declared: str
+    gates: Mapping[str, Mapping[str, Rule]]
+    """Per gate the rules of its decision, by the fields of `gate_decision`."""
+
+    @cached_property
+    def every_rule(self) -> Mapping[str, Rule]:
+        """All rules: by field, and those of gate decisions as `gate_decisions.G3.decided_by`."""
+        told = {
+            f"{GATE_DECISIONS}.{gate}.{name}": rule
+            for gate, parts in self.gates.items()
+            for name, rule in parts.items()
+        }
+        return {**self.rules, **told}
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -40,7 +52,7 @@ class KindMapping:
             return ()
         texts = (*self.container, *(value for value, _ in self.links))
         found = {path for text in texts for path in compile_expression(text).paths}
-        found.update(path for rule in self.rules.values() for path in rule.paths)
+        found.update(path for rule in self.every_rule.values() for path in rule.paths)
         return tuple(sorted(found))
 
     @cached_property
@@ -66,13 +78,14 @@ def load(
     *,
     entity: str | None = None,
     links: Sequence[tuple[str, str]] = (),
+    gates: Mapping[str, GateRules] | None = None,
 ) -> KindMapping:
     """The mapping of a tool's kind. Raises `MappingError`.
 
     `overrides` go before the shipped rules, field by field; one without `from` keeps the shipped expression
     and adds its words. `entity` is needed for a ServiceNow table without a shipped mapping, and picks another
     entity where a kind can fill several (`pm_project_task` as `milestone`). `links` are (expression, equals)
-    of the link rules.
+    of the link rules, `gates` where a project's record holds decisions about gates.
     """
     preset = _preset(tool, kind, entity)
     target = _entity(preset.get("entity") or entity or "", tool, kind)
@@ -83,6 +96,10 @@ def load(
     rules = {}
     for name, rule in declared.items():
         field = target.field(name)
+        if name == GATE_DECISIONS:
+            raise MappingError(
+                f"a rule for {name}", field=name, accepted=f"the connection's own part {name}, beside map"
+            )
         if field is None:
             known = [each.name for each in target.fields]
             near = get_close_matches(name, known, 1)
@@ -93,8 +110,9 @@ def load(
         rules |= {
             each.name: compile_rule(each, MapRule(), folded(each.name))
             for each in target.fields
-            if each.name not in rules
+            if each.name not in rules and each.name != GATE_DECISIONS
         }
+    decided = _gates(target, gates or {})
     container = tuple(preset.get("container", ()))
     text = {
         "version": VERSION,
@@ -105,6 +123,8 @@ def load(
         "columns": columns,
         "times": preset.get("times"),
     }
+    if gates:
+        text[GATE_DECISIONS] = {gate: each.model_dump(mode="json") for gate, each in sorted(gates.items())}
     return KindMapping(
         tool=tool,
         kind=kind,
@@ -115,7 +135,22 @@ def load(
         columns=columns,
         times=preset.get("times"),
         declared=json.dumps(text, sort_keys=True, default=str),
+        gates=decided,
     )
+
+
+def _gates(target: Entity, gates: Mapping[str, GateRules]) -> dict[str, dict[str, Rule]]:
+    if gates and target.field(GATE_DECISIONS) is None:
+        raise MappingError(
+            f"{GATE_DECISIONS} of a kind that fills {target.name}",
+            field=GATE_DECISIONS,
+            accepted="a kind that fills project; approval records fill gate_decision by their map",
+        )
+    fields = {each.name: each for each in ENTITIES["gate_decision"].fields}
+    return {
+        gate: {name: compile_rule(fields[name], rule) for name, rule in each.rules.items()}
+        for gate, each in gates.items()
+    }
 
 
 def shipped(tool: str) -> tuple[str, ...]:

@@ -26,10 +26,10 @@ class Probed:
 def probe(mapping: KindMapping, bodies: Iterable[Mapping[str, Any]], context: Context) -> tuple[Probed, ...]:
     """One account per mapped field over all records, in the order of the mapping."""
     context = zoned(mapping, context)
-    accounts = {name: Probed(name, rule.expression) for name, rule in mapping.rules.items()}
+    accounts = {name: Probed(name, rule.expression) for name, rule in mapping.every_rule.items()}
     for body in bodies:
         columns = column_names(tuple(body)) if mapping.columns else {}
-        for name, rule in mapping.rules.items():
+        for name, rule in mapping.every_rule.items():
             _count(accounts[name], rule, body, columns, context)
     return tuple(accounts.values())
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from mapping.codecs import Context
 from mapping.loading import KindMapping, column_names
 from mapping.rules import is_empty
 from mapping.texts import text
-from portfolio.model import Row
+from portfolio.model import GATE_DECISIONS, Row
 
 SHOWN = 200
 ESSENTIAL = {"project": "key"}
@@ -74,6 +75,8 @@ class Translator:
                 row[name] = rule.read(value, self._context)
             except BadValueError as error:
                 rejects.append(Reject(name, shown(value), str(error)))
+        if self.mapping.gates:
+            row[GATE_DECISIONS] = list(self._decisions(body, rejects)) or None
         if (
             self._has_currency
             and row["currency"] is None
@@ -92,6 +95,24 @@ class Translator:
             rejects=tuple(rejects),
         )
 
+    def _decisions(self, body: Mapping[str, Any], rejects: list[Reject]) -> Iterator[Row]:
+        """The decisions that the record's fields hold; one with an unreadable part, or without its day, is rejected."""
+        for gate, rules in self.mapping.gates.items():
+            told: Row = {"gate": gate}
+            bad = []
+            for name, rule in rules.items():
+                place, value = f"{GATE_DECISIONS}.{gate}.{name}", None
+                try:
+                    value = rule.look_up(body, {})
+                    told[name] = rule.read(value, self._context)
+                except BadValueError as error:
+                    bad.append(Reject(place, shown(value), str(error)))
+            if told.get("decision") and not bad and told["decided_on"] is None:
+                bad.append(Reject(f"{GATE_DECISIONS}.{gate}.decided_on", None, "a decision without its day"))
+            rejects += bad
+            if told.get("decision") and not bad:
+                yield {name: _plain(value) for name, value in told.items()}
+
     def _container(self, body: Mapping[str, Any], row: Row) -> Iterator[str]:
         for get in self.mapping.container_getters:
             if found := _name(get, body):
@@ -103,6 +124,11 @@ class Translator:
         for equals, get in self.mapping.link_getters:
             if found := _name(get, body):
                 yield equals, found
+
+
+def _plain(value: Any) -> Any:
+    """A value as a document keeps it."""
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _name(get: Any, body: Mapping[str, Any]) -> str | None:

@@ -56,6 +56,9 @@ TICKET_CATEGORIES = ("new", "in_progress", "on_hold", "resolved", "closed", "can
 DECISIONS = ("approved", "approved_with_conditions", "rejected", "deferred", "waived")
 GATE_STATUSES = ("not_started", "in_progress", "ready", *DECISIONS, "overdue")
 
+GATE_DECISIONS = "gate_decisions"
+"""The field of a project for the decisions that its record holds in columns of its own: keys as in `gate_decision`."""
+
 _DECLARED = (
     Entity(
         "project",
@@ -70,6 +73,7 @@ _DECLARED = (
             ),
             Field("percent_complete", "share"),
             Field("budget_codes", "texts"),
+            Field(GATE_DECISIONS, "document"),
             Field("sources", "document"),
         ),
     ),

@@ -84,7 +84,9 @@ def _reading(settings: Settings, name: str, connector: Connector, read: Read) ->
     for field in probe(translator.mapping, [each.body for each in records], context_of(settings.portfolio)):
         for (value, reason), count in field.rejected.most_common():
             text = f"{field.name}: {value!r} in {count} of {len(records)} records: {reason}"
-            fix = f"give map.{read.kind}.{field.name} a rule for it, or correct the records"
+            part, dot, rest = field.name.partition(".")
+            place = f"{part}.{read.kind}.{rest}" if dot else f"map.{read.kind}.{field.name}"
+            fix = f"give {place} a rule for it, or correct the records"
             yield Finding("warning", subject, text, fix)
         if field.name in overrides and field.empty == len(records):
             text = f"{field.name}: {field.expression} found nothing in {len(records)} records"
@@ -220,7 +222,7 @@ def _mapped_to(settings: Settings, name: str, kind: str, field: str) -> list[str
     found = []
     for read in settings.connections[name].read:
         if read.kind == kind:
-            rules = mapping_of(settings, name, read).rules
+            rules = mapping_of(settings, name, read).every_rule
             found += [
                 key
                 for key, rule in rules.items()

@@ -11,7 +11,7 @@ from config.settings import Settings
 from mapping.loading import KindMapping, load
 from mapping.translate import Translated, context_of
 from mapping.translate import Translator as RecordTranslator
-from portfolio.model import Row
+from portfolio.model import ENTITIES, Row
 from portfolio.store import entities, records, runs, touched
 from portfolio.store.database import Store
 from portfolio.store.records import Observed, Read
@@ -44,7 +44,8 @@ def mapping_of(settings: Settings, name: str, read: DeclaredRead) -> KindMapping
         for rule in settings.projects.rules
         if rule.connection == name and rule.kind == read.kind
     ]
-    return load(connection.tool, read.kind, overrides, entity=read.entity, links=rules)
+    gates = connection.gate_decisions.get(read.kind) if entity == ENTITIES["project"] else None
+    return load(connection.tool, read.kind, overrides, entity=read.entity, links=rules, gates=gates)
 
 
 class Translator:

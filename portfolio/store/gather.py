@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true
 
 from portfolio import facts
+from portfolio.model import GATE_DECISIONS
 from portfolio.store import baselines, bulk, desk, manual, work
 from portfolio.store.links import Name, Project, Registry
 from portfolio.store.live import Keys, live, rows, source_of, stands
@@ -159,8 +160,26 @@ def _reports(db: Connection, keys: Keys) -> dict[str, facts.StatusReport]:
     return found
 
 
-def _decisions(db: Connection, keys: Keys) -> dict[str, tuple[facts.Decision, ...]]:
-    """Those that approval records of the tools hold, then those that were recorded by command."""
+def _in_fields(project: Project) -> tuple[facts.Decision, ...]:
+    row = project.defined_by or {}
+    return tuple(
+        facts.Decision(
+            each["gate"],
+            each["decision"],
+            date.fromisoformat(each["decided_on"]),
+            each.get("decided_by"),
+            each.get("note"),
+            valid_until=date.fromisoformat(each["valid_until"]) if each.get("valid_until") else None,
+            source=facts.Source(row["connection"], row["external_key"] or row["external_id"], row["url"]),
+        )
+        for each in row.get(GATE_DECISIONS) or ()
+    )
+
+
+def _decisions(
+    db: Connection, projects: Mapping[str, Project], keys: Keys
+) -> dict[str, tuple[facts.Decision, ...]]:
+    """Those in fields of the projects' own records, those of approval records, then those recorded by command."""
     told = (row for row in rows(db, "gate_decision", keys) if row.gate and row.decision and row.decided_on)
     found = _grouped(
         told,
@@ -174,9 +193,11 @@ def _decisions(db: Connection, keys: Keys) -> dict[str, tuple[facts.Decision, ..
             source=source_of(row),
         ),
     )
-    for key, own in manual.decisions(db).items():
-        found[key] = (*found.get(key, ()), *own)
-    return found
+    entered = manual.decisions(db)
+    return {
+        key: (*_in_fields(project), *found.get(key, ()), *entered.get(key, ()))
+        for key, project in projects.items()
+    }
 
 
 def _outages(db: Connection) -> dict[str, tuple[facts.Outage, ...]]:
@@ -292,7 +313,7 @@ def gather(
     planned = _planned_values(db, keys)
     reports, outages, feeds = _reports(db, keys), _outages(db), _feeds(db, keys)
     links = _links(db, names, keys)
-    decisions, overrides = _decisions(db, keys), manual.overrides(db)
+    decisions, overrides = _decisions(db, chosen, keys), manual.overrides(db)
     actions = manual.kept_actions(db)
     rows_of = (project.defined_by for project in chosen.values() if project.defined_by)
     moved = baselines.moved(db, [tuple(row[name] for name in RECORD_KEY) for row in rows_of])

@@ -386,3 +386,64 @@ def test_a_condition_is_met_by_whom_when_and_why_and_only_once(desk: Desk) -> No
     (audited,) = [each for each in entries if each["what"] == "condition met"]
     assert (audited["who"], audited["subject"]) == ("Ben", "P1")
     assert audited["detail"]["condition"] == "Staff it"
+
+
+DECIDED = """key,name,state,g0,g0 on,g0 by
+P1,Permit portal,active,waive,2026-11-01,Ana Board
+P2,Parks wifi,active,waive,2026-11-01,
+P3,Fleet,active,perhaps,2026-11-01,Ana Board
+"""
+COLUMNS = """    gate_decisions:
+      project:
+        G0: {decision: {from: g0, values: {waive: waived, hold: deferred}}, decided_on: '"g0 on"', decided_by: '"g0 by"'}
+"""
+
+
+def test_columns_of_a_project_decide_about_gates_and_nobody_silently(desk: Desk) -> None:
+    read = OFFICE.replace("READS", "{kind: project, scope: project.csv, key: key}")
+    desk.configure(read.replace("    write:", f"{COLUMNS}    write:", 1))
+    desk.put("project.csv", DECIDED)
+    desk.run("sync")
+    first, unsigned, unread = (desk.json("gates", key)[0] for key in ("P1", "P2", "P3"))
+    assert (first["status"], first["decided_on"], first["decided_by"]) == (
+        "waived",
+        "2026-11-01",
+        "Ana Board",
+    )
+    assert (first["source"]["connection"], first["source"]["external_key"]) == ("office", "P1")
+    assert unsigned["decided_on"] is None
+    assert unread["decided_on"] is None
+    assert unsigned["status"] == unread["status"] != "waived"
+    found = desk.run("report", "--format", "json").json["exceptions"]
+    assert [each["project"] for each in found if each["kind"] == "unsigned_decision"] == ["P2"]
+    (held,) = desk.json("quarantine", "list")
+    assert (held["external_key"], held["field"], held["value"]) == (
+        "P3",
+        "gate_decisions.G0.decision",
+        "perhaps",
+    )
+    desk.put("project.csv", DECIDED.replace("active,waive", "active,hold", 1))
+    desk.now = "2026-11-21T17:00:00Z"
+    desk.run("sync")
+    assert desk.json("gates", "P1")[0]["status"] == "deferred"
+    desk.run("gates", "decide", "P1", "G0", "go", "--by", "Ann")
+    desk.run("sync")
+    assert desk.json("gates", "P1")[0]["decided_by"] == "Ann"
+
+
+def test_columns_decide_about_gates_of_the_pack_by_expressions_alone(desk: Desk) -> None:
+    read = OFFICE.replace("READS", "{kind: project, scope: project.csv, key: key}")
+    desk.put("project.csv", DECIDED)
+    for wrong, told in (
+        (
+            COLUMNS.replace("G0", "G9"),
+            "the gate 'G9', which the pack city_default has not; accepted: one of: G0",
+        ),
+        (COLUMNS.replace("'\"g0 by\"'", "{default: Board}"), "nobody decides by default"),
+        (COLUMNS.replace("'\"g0 by\"'", "g0 by"), "a JMESPath expression"),
+    ):
+        desk.configure(read.replace("    write:", f"{wrong}    write:", 1))
+        ran = desk.run("sync")
+        assert ran.code == 2
+        assert told in ran.err
+        assert "connections.office.gate_decisions.project.G" in ran.err

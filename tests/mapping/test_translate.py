@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.connections import MapRule
+from config.connections import GateRules, MapRule
 from config.settings import Portfolio
 from mapping import KindMapping, MappingError, Reject, Translated, Translator, context_of, load
 from mapping.loading import shipped
@@ -359,3 +359,76 @@ def test_no_record_can_break_a_translation(tool: str, kind: str, body: dict[str,
     assert all(each.reason and each.field for each in found.rejects)
     rejected = {each.field for each in found.rejects}
     assert not any(found.row and found.row[name] is not None for name in rejected)
+
+
+def decided(number: int) -> GateRules:
+    """How a project's columns hold the decision about one gate."""
+    column = f"u_g{number}"
+    return GateRules.model_validate(
+        {
+            "decision": {"from": column, "values": {"Go": "approved", "No-go": "rejected", "Pending": None}},
+            **{name: f"{column}_{name}" for name in ("decided_on", "decided_by", "note")},
+        }
+    )
+
+
+def test_a_projects_columns_hold_decisions_about_gates() -> None:
+    mapping = load("servicenow", "pm_project", gates={"G3": decided(3), "G4": decided(4), "G5": decided(5)})
+    found = translate(
+        mapping,
+        {
+            "number": "PRJ1",
+            "u_g3": "go",
+            "u_g3_decided_on": "2026-07-01 03:00:00",
+            "u_g3_decided_by": {"display_value": "Ana Board", "value": "c0ffee"},
+            "u_g3_note": "As presented",
+            "u_g4": "no-go",
+            "u_g4_decided_on": "2026-08-01",
+            "u_g4_decided_by": "",
+            "u_g5": "pending",
+        },
+    )
+    assert found.row is not None
+    assert found.row["gate_decisions"] == [
+        {
+            "gate": "G3",
+            "decision": "approved",
+            "decided_on": "2026-06-30",
+            "decided_by": "Ana Board",
+            "note": "As presented",
+        },
+        {
+            "gate": "G4",
+            "decision": "rejected",
+            "decided_on": "2026-08-01",
+            "decided_by": None,
+            "note": None,
+        },
+    ]
+    assert found.rejects == ()
+    assert {"u_g3", "u_g5_decided_by"} <= set(mapping.paths)
+    assert mapping.fingerprint != load("servicenow", "pm_project", gates={"G3": decided(3)}).fingerprint
+    unmapped = translate(load("servicenow", "pm_project"), {"number": "PRJ1", "u_g3": "go"}).row
+    assert unmapped is not None
+    assert unmapped["gate_decisions"] is None
+
+
+def test_a_decision_that_cannot_be_read_whole_is_rejected_and_none() -> None:
+    mapping = load("servicenow", "pm_project", gates={"G3": decided(3), "G4": decided(4)})
+    found = translate(mapping, {"number": "PRJ1", "u_g3": "perhaps", "u_g4": "go", "u_g4_decided_by": "Ana"})
+    assert found.row is not None
+    assert found.row["gate_decisions"] is None
+    assert [(each.field, each.value) for each in found.rejects] == [
+        ("gate_decisions.G3.decision", "perhaps"),
+        ("gate_decisions.G4.decided_on", None),
+    ]
+
+
+def test_gate_decisions_stand_in_projects_and_nowhere_else() -> None:
+    with pytest.raises(MappingError, match="gate_decisions of a kind that fills ticket"):
+        load("servicenow", "incident", gates={"G3": decided(3)})
+    with pytest.raises(MappingError, match="a rule for gate_decisions"):
+        load("servicenow", "pm_project", {"gate_decisions": rule("u_all")})
+    row = translate(load("files", "project"), {"key": "P1", "gate_decisions": "all approved"}).row
+    assert row is not None
+    assert row["gate_decisions"] is None

@@ -399,6 +399,7 @@ def upgrade() -> None:
         sa.Column("finish_forecast", sa.Date(), nullable=True),
         sa.Column("percent_complete", sa.BigInteger(), nullable=True),
         sa.Column("budget_codes", sa.Text(), nullable=True),
+        sa.Column("gate_decisions", sa.Text(), nullable=True),
         sa.Column("sources", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
