@@ -440,6 +440,7 @@ def test_columns_decide_about_gates_of_the_pack_by_expressions_alone(desk: Desk)
             "the gate 'G9', which the pack city_default has not; accepted: one of: G0",
         ),
         (COLUMNS.replace("'\"g0 by\"'", "{default: Board}"), "nobody decides by default"),
+        (COLUMNS.replace("'\"g0 by\"'", "{from: g0, default: Board}"), "nobody decides by default"),
         (COLUMNS.replace("'\"g0 by\"'", "g0 by"), "a JMESPath expression"),
     ):
         desk.configure(read.replace("    write:", f"{wrong}    write:", 1))
