@@ -351,8 +351,9 @@ def measure(results: Results, size: int, repeat: int, folder: Path, *, full: boo
         with site(size) as at:
             for store in stores:
                 results.add(store.kind, partial(life, at, store, repeat))
-                results.add(f"{store.kind} alone", partial(alone, store, size))
             results.add("slow line", lambda: slow_line(at, stores[0]))
+        for store in stores:  # last, for it runs in this process, whose peak memory a child would start with
+            results.add(f"{store.kind} alone", partial(alone, store, size))
         with site(2000) as at:
             results.add("refused", lambda: refused(at, stores[0]))
     results.add("freshness", lambda: {str(each): freshness.p95_minutes(each) for each in (100, 500)})
