@@ -43,7 +43,9 @@ def expired(config: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
     return found
 
 
-def test_the_command_lets_go_what_the_schedule_names(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_lets_go_what_the_schedule_names(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert not any(expired(config, capsys).values())
     keep_for(config, 30)
     first, again = expired(config, capsys), expired(config, capsys)
