@@ -107,6 +107,8 @@ def _at(program: Program, store: Store, edition: _Edition, place: str, *, again:
                 return Ending(place, program.redact(f"{place}: {error.text}"), arrived=False)
             if before is not None:
                 return before
+            with store.reading() as db:
+                last = deliveries.newest(db, edition.report, place, edition.day)
         with store.transaction() as db:
             leases.lock(db, f"deliver {edition.report} {place}")
             if deliveries.newest(db, edition.report, place, edition.day) != last:
@@ -141,7 +143,7 @@ def _settled(
         return None
     if found:
         _note(program, store, edition, place, last.edition, SENT, FOUND)
-        return Ending(place, f"{place}: {FOUND}", arrived=True)
+        return Ending(place, f"{place}: {FOUND}", arrived=True) if last.edition == edition.name else None
     said = last.answer or "the program ended while it was sent"
     _note(program, store, edition, place, last.edition, UNKNOWN, said)
     text = (

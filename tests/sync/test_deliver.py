@@ -182,6 +182,16 @@ def test_a_mail_that_was_cut_off_is_found_and_not_sent_again(places: Places) -> 
     assert places.states()[0] == ("mail", "sent")
 
 
+def test_a_new_edition_goes_out_after_a_lost_answer_was_cleared_up(places: Places) -> None:
+    places.office.dropped = 1
+    assert places.portico("send", "board") == 1
+    places.change()
+
+    assert places.portico("send", "board") == 0
+    assert len(places.office.sent) == 2
+    assert [state for place, state in places.states() if place == "mail"] == ["sent", "sent"]
+
+
 def test_where_nobody_can_tell_nothing_is_repeated_without_being_asked(
     places: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
