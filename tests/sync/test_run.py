@@ -89,17 +89,23 @@ class City:
     def connect(self, name: str) -> Memory:
         return Memory(name, self.tools[name], page_size=10)
 
-    def run(self, *, caps: Caps | None = None, write: bool = True, **pull: Any) -> Report:
-        self.now += timedelta(minutes=15)
-        with Run(
+    def start(self, **given: Any) -> Run:
+        return Run(
             self.store,
             self.settings,
             policy(self.settings),
-            command="sync",
-            now=self.now,
-            clock=lambda: self.now,
-            connect=self.connect,
-        ) as run:
+            **{
+                "command": "sync",
+                "now": self.now,
+                "clock": lambda: self.now,
+                "connect": self.connect,
+                **given,
+            },
+        )
+
+    def run(self, *, caps: Caps | None = None, write: bool = True, **pull: Any) -> Report:
+        self.now += timedelta(minutes=15)
+        with self.start() as run:
             run.pull(list(self.settings.connections), **pull)
             run.plan(caps or Caps())
             if write:
@@ -386,16 +392,7 @@ def test_only_projects_whose_facts_changed_are_judged_again(city: City) -> None:
 def test_an_interrupted_run_stops_before_it_writes(city: City) -> None:
     stop = threading.Event()
     stop.set()
-    with Run(
-        city.store,
-        city.settings,
-        policy(city.settings),
-        command="sync",
-        now=city.now,
-        clock=lambda: city.now,
-        stop=stop,
-        connect=city.connect,
-    ) as run:
+    with city.start(stop=stop) as run:
         run.pull(list(city.settings.connections))
         run.plan(Caps())
         run.apply()
@@ -406,15 +403,7 @@ def test_an_interrupted_run_stops_before_it_writes(city: City) -> None:
 
 def test_a_run_over_named_connections_writes_to_no_other(city: City) -> None:
     city.now += timedelta(minutes=15)
-    with Run(
-        city.store,
-        city.settings,
-        policy(city.settings),
-        command="sync",
-        now=city.now,
-        clock=lambda: city.now,
-        connect=city.connect,
-    ) as run:
+    with city.start() as run:
         run.pull(list(city.settings.connections))
         run.plan(Caps(), ["other"])
         run.apply()
@@ -450,15 +439,7 @@ def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: 
                 taken.append(leases.take(db, "snow", "elsewhere.example:1:aaaa"))
         return city.connect(name)
 
-    with Run(
-        city.store,
-        city.settings,
-        policy(city.settings),
-        command="sync",
-        now=city.now,
-        clock=lambda: city.now,
-        connect=steal,
-    ) as run:
+    with city.start(connect=steal) as run:
         run.pull(list(city.settings.connections))
         run.plan(Caps())
         run.apply()
@@ -470,15 +451,7 @@ def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: 
 
 
 def test_a_connection_lost_between_plan_and_writing_stops_alone(city: City) -> None:
-    with Run(
-        city.store,
-        city.settings,
-        policy(city.settings),
-        command="sync",
-        now=city.now,
-        clock=lambda: city.now,
-        connect=city.connect,
-    ) as run:
+    with city.start() as run:
         run.pull(list(city.settings.connections))
         run.plan(Caps())
         with open_store(city.settings.store) as other, other.transaction() as db:
