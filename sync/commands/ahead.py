@@ -135,6 +135,8 @@ def whatif(
     else:
         scenarios = dict(declared)
     found = _results(program, scenarios)
+    if asked and found[0]["problems"]:
+        raise Refused(" ".join(found[0]["problems"]))
     if as_json:
         program.print_json(found)
         return DONE

@@ -265,8 +265,8 @@ def test_a_scenario_on_the_command_line_writes_nothing(office: Office, report: A
         f"{person} leaves on 2027-01-01.",
     ]
     assert found["after"]["hours_over"] > found["before"]["hours_over"]
-    shown = office.run("whatif", "--slip", "OIT-999", "2")
-    assert "There is no project OIT-999." in shown.out
+    refused = office.run("whatif", "--slip", "OIT-999", "2")
+    assert (refused.code, "There is no project OIT-999." in refused.err) == (2, True)
     assert office.run("whatif", "Billing slips and a records mandate").code == 0
     assert len(office.rows("audit")) == audited
     assert office.report() == report
