@@ -28,6 +28,8 @@ _KNOWN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "flagged": ((), ("flagged",)),
 }
 """Per meaning: how Jira's key of the field's type ends, and else the names that Jira gives the field itself."""
+_EPICS = 1000
+"""So many epics are remembered at a time."""
 _BLOCKED_BY = "blockedBy"
 """The keys of the issues that block this one and are not done, as one text."""
 
@@ -72,9 +74,12 @@ class Asked:
 
     def epics(self, issues: Sequence[Json]) -> None:
         """Learns the ids of the epics of these issues (Data Center: an issue names its epic by key)."""
-        keys = {key for each in issues if (key := self._epic(each.get("fields") or {}))} - self._epics.keys()
+        named = {key for each in issues if (key := self._epic(each.get("fields") or {}))}
+        keys = named - self._epics.keys()
         if not keys or self._site.server.cloud:
             return
+        if len(self._epics) > _EPICS:
+            self._epics = {key: id_ for key, id_ in self._epics.items() if key in named}
         found = {
             str(each.get("key")): str(each.get("id")) for each in bulk(self._site, sorted(keys), ["summary"])
         }

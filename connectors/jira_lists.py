@@ -63,7 +63,9 @@ class Worklogs:
         issues: dict[str, Json] = {}
         for ids, until, last in self._feed("updated", int(cursor["since"]) if cursor else 0):
             found = self._listed(ids)
-            self._learn(issues, {str(each.get("issueId")) for each in found} - issues.keys())
+            named = {str(each.get("issueId")) for each in found}
+            issues = {id_: issue for id_, issue in issues.items() if id_ in named}
+            self._learn(issues, named - issues.keys())
             records = [
                 record(self.site, {**each, "issue": issues.get(str(each.get("issueId")))}) for each in found
             ]

@@ -193,8 +193,9 @@ def offset_walk(
     Each page begins with the issue that the last one ended with; if another stands there, issues have left
     the part that was read, and the walk steps back until it stands on known ground. It does not matter which page was
     asked for first: an issue that is not edited keeps its place among the others. Past `window` hits the walk
-    begins anew from the newest `updated` that is sure. Incomplete if fewer issues came than the first
-    answer announced.
+    begins anew from the newest `updated` that is sure, and forgets what lies before it, so that no more than a window's
+    issues are ever remembered. Incomplete if fewer issues came than the first answer announced, or in the last
+    window than that one's first answer did.
     """
 
     def hits(place: tuple[str, int]) -> Hits:
@@ -215,17 +216,21 @@ def _offsets(
     workers: int,
 ) -> Iterator[Step]:
     known: dict[str, str] = {}
+    here: set[str] = set()
     asked = jql(since)
-    start = stood = steps_back = 0
+    start = stood = steps_back = count = 0
     before: list[tuple[str, str]] = []
     announced: int | None = None
+    announced_here: int | None = None
     guessed = range(0)
     while True:
         if start + size > window:
             asked, start, guessed = _narrowed(site, jql, asked, reach), 0, range(0)
+            known, here, announced_here = _not_before(known, reach.sure), set(), None
         found = pages.get((asked, start), [(asked, each) for each in guessed if each + size <= window])
         issues, total, clock = found.issues, found.total, found.clock
         announced = total if announced is None else announced
+        announced_here = total if announced_here is None else announced_here
         reach.begin(clock)
         page = [(str(each.get("id")), _updated(each)) for each in issues]
         if len(page) > 1 and page == before and start > stood:
@@ -240,14 +245,17 @@ def _offsets(
                 raise Unavailable(f"{site.name} changes faster than it can be read.", fix="Try again later.")
             continue
         steps_back = 0 if fresh else steps_back
-        known.update((str(each.get("id")), _updated(each)) for each in fresh)
+        count += sum(1 for id_, _ in page if id_ not in known)
+        known.update(page)
+        here.update(id_ for id_, _ in page)
         for each in fresh:
             if (updated := instant(_updated(each))) is not None:
                 reach.saw(updated)
         alone = len(issues) == 1
         last = not issues or start + len(issues) >= total or alone
         if fresh or last:
-            yield Step(fresh, clock, last=last, complete=len(known) >= announced)
+            complete = count >= announced and len(here) >= announced_here
+            yield Step(fresh, clock, last=last, complete=complete)
         if last:
             return
         stride = len(issues) - 1
@@ -261,6 +269,14 @@ def _narrowed(site: Site, jql: Callable[[int | None], str], asked: str, reach: R
         text = f"{site.name} cannot page further: too many issues changed at the same instant."
         raise ContractBroken(text, fix="Split scope into several reads, one per project.")
     return narrower
+
+
+def _not_before(known: Mapping[str, str], since: int | None) -> dict[str, str]:
+    return {
+        id_: updated
+        for id_, updated in known.items()
+        if since is None or (at := instant(updated)) is None or milliseconds(at) >= since
+    }
 
 
 def _updated(issue: Json) -> str:

@@ -1,7 +1,8 @@
-"""A fast stand-in for a Jira Cloud site: many issues of about 5 KB with 40 custom fields, in 50 projects.
+"""A fast stand-in for a Jira site: many issues of about 5 KB with 40 custom fields, in 50 projects.
 
-Run as a process of its own. It prints its address, then answers until it is ended. Issues are put together from
-prepared pieces, so that it is never what a benchmark measures. It ignores `fields` and answers whole issues, which is the
+It is a Jira Cloud, or told `--product datacenter` a Data Center, where every twenty issues have an epic. Run as a
+process of its own. It prints its address, then answers until it is ended. Issues are put together from prepared
+pieces, so that it is never what a benchmark measures. It ignores `fields` and answers whole issues, which is the
 harder case for whoever keeps them.
 
 `POST /bench/touch {"count": n, "at": epoch milliseconds}` edits the first n issues, `POST /bench/set {"latency": seconds,
@@ -26,6 +27,7 @@ LAST_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: when the last issue was changed; each one before it a minute earlier."""
 STEP_MS = 60_000
 _SINCE = re.compile(r"updated >= (\d+)")
+_EPIC = re.compile(r'"(EPIC-(\d+))"')
 _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 _WORDS = (
     "permit road water library rollout review vendor contract team budget phase site legal parking fleet "
@@ -96,15 +98,18 @@ def _tail(chance: random.Random) -> bytes:
 FIELDS = [
     {"id": "customfield_10016", "name": "Story Points", "custom": True,
      "schema": {"type": "number", "custom": "com.pyxis.greenhopper.jira:jsw-story-points", "customId": 10016}},
+    {"id": "customfield_10014", "name": "Epic Link", "custom": True,
+     "schema": {"type": "any", "custom": "com.pyxis.greenhopper.jira:gh-epic-link", "customId": 10014}},
 ]  # fmt: skip
 
 
 class Site:
     """The issues and what was asked of them."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, product: str) -> None:
         chance = random.Random(7)
         self.size = size
+        self.cloud = product == "cloud"
         self.tails = [_tail(chance) for _ in range(BODIES)]
         self.touched: dict[int, int] = {}
         self.counts: Counter[str] = Counter()
@@ -126,19 +131,32 @@ class Site:
             f'"fields":{{"summary":"Issue {number} as of {at}","updated":"{stamp}",'
             f'"project":{{"id":"1{project[1:]}","key":"{project}","name":"Project {project}"}},'
         )
-        return head.encode() + self.tails[number % BODIES]
+        epic = "" if self.cloud else f'"customfield_10014":"EPIC-{number // 20}",'
+        return (head + epic).encode() + self.tails[number % BODIES]
 
-    def search(self, body: dict[str, Any]) -> bytes:
+    def found(self, body: dict[str, Any]) -> Any:
+        """The numbers of the issues that a query asks for, oldest change first."""
         since = _SINCE.search(body["jql"])
         bound = int(since[1]) if since else 0
         first = self.size - (LAST_MS - bound) // STEP_MS
-        if first <= 1 and not self.touched:
-            found: Any = range(1, self.size + 1)
-        else:
-            late = [number for number in range(max(1, first), self.size + 1) if number not in self.touched]
-            found = late + sorted(
-                (number for number, at in self.touched.items() if at >= bound), key=self.touched.__getitem__
-            )
+        if not self.touched:
+            return range(max(1, first), self.size + 1)
+        late = [number for number in range(max(1, first), self.size + 1) if number not in self.touched]
+        return late + sorted(
+            (number for number, at in self.touched.items() if at >= bound), key=self.touched.__getitem__
+        )
+
+    def window(self, body: dict[str, Any]) -> bytes:
+        """A page of Data Center's search: whole issues by offset, or the epics that it names."""
+        if epics := _EPIC.findall(body["jql"]):
+            listed = ",".join(f'{{"id":"9{number}","key":"{key}","fields":{{}}}}' for key, number in epics)
+            return f'{{"startAt":0,"maxResults":100,"total":{len(epics)},"issues":[{listed}]}}'.encode()
+        found, start, size = self.found(body), int(body.get("startAt") or 0), int(body["maxResults"])
+        issues = b",".join([self.issue(number) for number in found[start : start + size]])
+        return b'{"startAt":%d,"maxResults":%d,"total":%d,"issues":[%b]}' % (start, size, len(found), issues)
+
+    def search(self, body: dict[str, Any]) -> bytes:
+        found = self.found(body)
         start, size = int(body.get("nextPageToken") or 0), int(body["maxResults"])
         page = found[start : start + size]
         last = start + size >= len(found)
@@ -160,17 +178,20 @@ class Site:
         if path.endswith("/serverInfo"):
             now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
             info = {
-                "deploymentType": "Cloud",
+                "deploymentType": "Cloud" if self.cloud else "Server",
                 "baseUrl": "https://bench.example",
                 "version": "1001",
                 "serverTime": now,
             }
             return 200, json.dumps(info).encode()
-        if path == "/rest/api/3/myself":
-            return 200, json.dumps({"accountId": ACCOUNT, "displayName": "Bench", "timeZone": "UTC"}).encode()
+        if path.endswith("/myself"):
+            who = {"accountId": ACCOUNT, "key": ACCOUNT, "displayName": "Bench", "timeZone": "UTC"}
+            return 200, json.dumps(who).encode()
         asked = json.loads(sent or b"{}")
-        if path == "/rest/api/3/field":
+        if path.endswith("/field"):
             return 200, json.dumps(FIELDS).encode()
+        if path == "/rest/api/2/search" and not self.cloud:
+            return 200, self.window(asked)
         if path == "/rest/api/3/search/jql":
             return 200, self.search(asked)
         if path == "/rest/api/3/issue/bulkfetch":
@@ -232,8 +253,8 @@ class Connection(asyncio.Protocol):
             self.transport.writelines([head.encode(), body])
 
 
-async def main(size: int) -> None:
-    site = Site(size)
+async def main(size: int, product: str) -> None:
+    site = Site(size, product)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(site), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
@@ -243,4 +264,6 @@ async def main(size: int) -> None:
 if __name__ == "__main__":
     given = argparse.ArgumentParser()
     given.add_argument("size", type=int)
-    asyncio.run(main(given.parse_args().size))
+    given.add_argument("--product", choices=["cloud", "datacenter"], default="cloud")
+    told = given.parse_args()
+    asyncio.run(main(told.size, told.product))

@@ -55,6 +55,20 @@ def test_data_center_pages_past_its_window(datacenter: Served) -> None:
     assert pages[-1].complete
 
 
+def test_a_last_window_with_fewer_than_it_announced_is_incomplete(datacenter: Served) -> None:
+    issues = datacenter.add(30)
+    jira = datacenter.connect(page_size=4, window=8, overlap_seconds=0)
+    datacenter.tick(3600)
+    ended = []
+    for number, page in enumerate(jira.pull(STREAM, None)):
+        ended = [page.complete] if page.last else []
+        if number == 6:
+            datacenter.site.withheld = 2
+            for each in issues[:3]:
+                datacenter.edit(each, summary="read, forgotten, and read again")
+    assert ended == [False]
+
+
 @pytest.mark.parametrize("workers", [2, 5])
 def test_several_pages_at_a_time_give_what_one_at_a_time_gives(either: Served, workers: int) -> None:
     either.add(41)
