@@ -215,8 +215,17 @@ def load_rules(choice: str | Mapping[str, Any]) -> StatusRules:
 
 def load_pack(choice: str | Mapping[str, Any]) -> GatePack:
     """The gate pack of that name, in a `.yaml` file, or written out as a mapping. Raises PresetError."""
-    content = _read("gates", choice) if isinstance(choice, str) else choice
-    where = choice if isinstance(choice, str) else "gates"
+    if not isinstance(choice, str):
+        return _pack(choice, "gates")
+    return _packaged_pack(choice) if choice in packaged("gates") else _pack(_read("gates", choice), choice)
+
+
+@cache
+def _packaged_pack(name: str) -> GatePack:
+    return _pack(_read("gates", name), name)
+
+
+def _pack(content: Mapping[str, Any], where: str) -> GatePack:
     try:
         return GatePack.model_validate(content)
     except ValidationError as error:

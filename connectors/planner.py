@@ -125,7 +125,9 @@ class Planner:
         self._workers = workers
         self._graph = Graph(http, workers=workers, sleep=sleep)
         self._people = People(self._graph)
-        self._writer = TaskWriter(self._graph, portal_url=portal_url, web_url=web_url, zone=zone, sleep=sleep)
+        self._writer = TaskWriter(
+            self._graph, portal_url=portal_url, web_url=web_url, zone=zone, workers=workers, sleep=sleep
+        )
 
     def check(self) -> Identity:
         """Proves that Graph answers and every declared plan can be seen; one that cannot is a finding."""

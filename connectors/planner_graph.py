@@ -1,6 +1,7 @@
 """Microsoft Graph as the Planner connector speaks it: pages, batches, and plans found by name."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Graph:
         self._workers = workers
         self._sleep = sleep
         self._directory: list[Json] | None = None
+        self._listing = threading.Lock()
 
     def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Json | None:
         """One object; None when it is not there (404), an empty one when it is hidden (403)."""
@@ -213,17 +215,22 @@ class Graph:
 
     def _all_plans(self) -> Sequence[Json]:
         """The plans of every group that this account sees: Graph has no list of a tenant's plans."""
-        if self._directory is None:
-            params = {"$filter": "groupTypes/any(c:c eq 'Unified')", "$select": "id,displayName"}
-            groups = self.listing("/groups", params=params)
-            paths = [
-                f"/groups/{quote(str(each['id']))}/planner/plans" for each in (groups.items if groups else ())
-            ]
-            self._directory = []
-            for path, body in self.many(paths):
-                rest = self.listing(path) if body and "@odata.nextLink" in body else None
-                self._directory += rest.items if rest else (body or {}).get("value", ())
-        return self._directory
+        with self._listing:
+            if self._directory is None:
+                self._directory = self._listed_plans()
+            return self._directory
+
+    def _listed_plans(self) -> list[Json]:
+        params = {"$filter": "groupTypes/any(c:c eq 'Unified')", "$select": "id,displayName"}
+        groups = self.listing("/groups", params=params)
+        paths = [
+            f"/groups/{quote(str(each['id']))}/planner/plans" for each in (groups.items if groups else ())
+        ]
+        plans: list[Json] = []
+        for path, body in self.many(paths):
+            rest = self.listing(path) if body and "@odata.nextLink" in body else None
+            plans += rest.items if rest else (body or {}).get("value", ())
+        return plans
 
 
 _HIDDEN = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from urllib.parse import quote
 
+from connectors.ahead import in_order
 from connectors.base import Patch, Plain, Shown, Target
 from connectors.errors import Conflict, Invalid, NotFound, OutcomeUnknown
 from connectors.http import Answer
@@ -51,12 +52,14 @@ class TaskWriter:
         portal_url: str,
         web_url: str,
         zone: tzinfo,
+        workers: int = 1,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._graph = graph
         self._portal_url = portal_url
         self._web_url = web_url
         self._zone = zone
+        self._workers = workers
         self._sleep = sleep
         self._plans: dict[str, Plan | None] = {}
         self._ids: dict[Target, str] = {}
@@ -74,12 +77,10 @@ class TaskWriter:
         for target in targets:
             if target.kind == STATUS_TASK:
                 by_plan.setdefault(dict(target.key).get("plan", ""), []).append(target)
-        for scope, wanted in by_plan.items():
-            plan = self._plan(scope)
-            found = self._search(plan, wanted) if plan else {}
+        for (_, wanted), found in in_order(by_plan.items(), self._in_plan, self._workers, "plans"):
             for target in wanted:
-                held = found.get(target)
-                yield self._shown(target, held) if held else Shown(target, exists=plan is None)
+                held = (found or {}).get(target)
+                yield self._shown(target, held) if held else Shown(target, exists=found is None)
 
     def push(self, patch: Patch) -> Shown:
         """Makes the target show the patch's values. Raises `SkipRecord` errors, and `OutcomeUnknown`."""
@@ -172,6 +173,12 @@ class TaskWriter:
                 fix=_RIGHTS,
             )
         return self._search(plan, [target]).get(target)
+
+    def _in_plan(self, asked: tuple[str, Sequence[Target]]) -> dict[Target, Held] | None:
+        """The status tasks that are there; None where the plan cannot be reached."""
+        scope, targets = asked
+        plan = self._plan(scope)
+        return self._search(plan, targets) if plan else None
 
     def _plan(self, scope: str) -> Plan | None:
         if scope not in self._plans:

@@ -20,10 +20,9 @@ from connectors.keys import natural_id
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _VERSION = "portico_version"
 _KEY_LENGTH = 190
-_EXACT_TEXT: dict[str, Any] = {
-    f"{dialect}_{name}": value
+_EXACT_TEXT: Mapping[str, Mapping[str, Any]] = {
+    dialect: {f"{dialect}_charset": "utf8mb4", f"{dialect}_collate": "utf8mb4_bin"}
     for dialect in ("mysql", "mariadb")
-    for name, value in (("charset", "utf8mb4"), ("collate", "utf8mb4_bin"))
 }
 """MariaDB compares text regardless of case and accents unless told otherwise: two keys would be one."""
 
@@ -72,6 +71,7 @@ class OwnedTables:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._options = _EXACT_TEXT.get(engine.dialect.name, {})
         self._registry = sa.Table(
             "portico_owned",
             sa.MetaData(),
@@ -79,7 +79,7 @@ class OwnedTables:
             sa.Column("column_name", sa.String(_KEY_LENGTH), primary_key=True),
             sa.Column("kind", sa.String(10), nullable=False),
             sa.Column("position", sa.Integer, nullable=False),
-            **_EXACT_TEXT,
+            **self._options,
         )
         self._known: dict[str, _Owned | None] = {}
 
@@ -187,7 +187,7 @@ class OwnedTables:
         self._registry.create(connection, checkfirst=True)
         table = sa.Table(name, sa.MetaData(), *[
             sa.Column(column, _TYPES[kind], primary_key=kind == "key") for column, kind in columns.items()
-        ], sa.Column(_VERSION, sa.Integer, nullable=False), **_EXACT_TEXT)  # fmt: skip
+        ], sa.Column(_VERSION, sa.Integer, nullable=False), **self._options)  # fmt: skip
         table.create(connection)
         return self._registered(connection, name, columns, start=0, known={})
 

@@ -1,16 +1,18 @@
 """What the records that carry Portico's fields show now."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection as Db
 from sqlalchemy import or_, select
 
-from connectors.base import Connector, Shown, Target
+from connectors.ahead import in_order
+from connectors.base import Shown, Target
 from connectors.errors import ConnectorError
-from portfolio.store.database import Store
+from portfolio.store.records import batches
 from portfolio.store.tables import source_record
 from sync import wishes
 from sync.errand import Errand
@@ -37,12 +39,12 @@ def of(errand: Errand, wanted: Sequence[Wanted]) -> Seen:
         if each.wishes:
             by_name[each.wishes[0].connection].append(each)
     seen = Seen()
-    for name, some in by_name.items():
-        try:
-            found = shown(errand.store, partial(errand.connector, name), name, some)
-        except ConnectorError as error:
-            errand.report.unread[name] = error.text
-            errand.say(f"{name}: write targets cannot be read: {error.text}")
+    with errand.store.reading() as db:
+        looks = [(name, some, _stored(db, name, some)) for name, some in by_name.items()]
+    for (name, some, _), found in in_order(looks, partial(_looked, errand), max(1, len(looks)), "looks"):
+        if isinstance(found, ConnectorError):
+            errand.report.unread[name] = found.text
+            errand.say(f"{name}: write targets cannot be read: {found.text}")
             continue
         seen.shown |= {(name, record): each for record, each in found.items()}
         for each in some:
@@ -55,44 +57,42 @@ def of(errand: Errand, wanted: Sequence[Wanted]) -> Seen:
     return seen
 
 
-def shown(
-    store: Store, connector: Callable[[], Connector], name: str, wanted: Sequence[Wanted]
-) -> dict[str, Shown]:
-    """What every target of a connection shows: from the store where it was pulled, else by one look at the tool.
-
-    Raises what `look` raises.
-    """
-    found: dict[str, Shown] = {}
-    with store.reading() as db:
-        for each in wanted:
-            stored = _stored(db, name, each.target)
-            if stored is not None:
-                found[wishes.reference(each.target)] = stored
-    others = [each.target for each in wanted if wishes.reference(each.target) not in found]
-    if others:
-        for seen in connector().look(others):
-            found[wishes.reference(seen.target)] = seen
-    return found
+def _looked(
+    errand: Errand, asked: tuple[str, Sequence[Wanted], dict[Target, Shown]]
+) -> dict[str, Shown] | ConnectorError:
+    """From the store where the record was pulled, else by one look at the tool."""
+    name, wanted, stored = asked
+    others = [each.target for each in wanted if each.target not in stored]
+    found = list(stored.values())
+    try:
+        found += errand.connector(name).look(others) if others else ()
+    except ConnectorError as error:
+        return error
+    return {wishes.reference(each.target): each for each in found}
 
 
-def _stored(db: Db, name: str, target: Target) -> Shown | None:
-    if target.id is None:
-        return None
-    columns = (source_record.c[each] for each in ("external_id", "owned", "version", "url"))
-    row = db.execute(
-        select(*columns)
-        .where(
-            source_record.c.connection == name,
-            source_record.c.kind == target.kind,
-            or_(source_record.c.external_id == target.id, source_record.c.external_key == target.id),
-            source_record.c.deleted_at.is_(None),
-            source_record.c.missing == 0,
-        )
-        .limit(1)
-    ).one_or_none()
-    if row is None or row.owned is None or not set(target.fields) <= set(row.owned):
-        return None
-    return Shown(target, exists=True, id=row.external_id, values=row.owned, version=row.version, url=row.url)
+def _stored(db: Db, name: str, wanted: Sequence[Wanted]) -> dict[Target, Shown]:
+    targets = [each.target for each in wanted if each.target.id is not None]
+    id_, key = source_record.c.external_id, source_record.c.external_key
+    columns = [source_record.c[each] for each in ("kind", "owned", "version", "url")]
+    found: list[Any] = []
+    for some in batches(sorted({str(each.id) for each in targets})):
+        found += db.execute(
+            select(id_, key, *columns).where(
+                source_record.c.connection == name,
+                or_(id_.in_(some), key.in_(some)),
+                source_record.c.deleted_at.is_(None),
+                source_record.c.missing == 0,
+                source_record.c.owned.is_not(None),
+            )
+        ).all()
+    rows = {(row.kind, row.external_key): row for row in found}
+    rows |= {(row.kind, row.external_id): row for row in found}
+    return {
+        each: Shown(each, exists=True, id=row.external_id, values=row.owned, version=row.version, url=row.url)
+        for each in targets
+        if (row := rows.get((each.kind, each.id))) is not None and set(each.fields) <= set(row.owned)
+    }
 
 
 def absent(name: str, wanted: Wanted) -> Refusal:
