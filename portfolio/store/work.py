@@ -51,6 +51,7 @@ def work(db: Connection, today: date, since: datetime, keys: Keys = None) -> dic
             overdue=int(row.overdue),
             added_30d=int(row.added_30d),
             done_30d=int(row.done_30d),
+            weekly_done=(0,) * WEEKS,
             oldest_overdue_on=row.oldest,
         )
     for key, weeks in _weekly_done(db, datetime.combine(today, time(), since.tzinfo), keys).items():
@@ -156,7 +157,7 @@ def _sums(*names: str) -> list[Any]:
 
 
 def _weekly_done(db: Connection, until: datetime, keys: Keys) -> dict[str, tuple[int, ...]]:
-    """Items done per week before `until`, for projects that have any."""
+    """Items done per week before `until`, for projects in which any was."""
     item = entity_tables["work_item"]
     first = until - timedelta(weeks=WEEKS)
     counted: dict[str, list[int]] = defaultdict(lambda: [0] * WEEKS)

@@ -1,11 +1,10 @@
 """The report's figures are those that the city's raw records give, worked out here in another way: by plain sums."""
 
 import csv
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any
@@ -13,48 +12,26 @@ from typing import Any
 import pytest
 
 from sandbox.city import BudgetLine, City, Project, Ticket, WorkItem
-from tests.end_to_end.office import Office, by
+from tests.end_to_end.office import Office
+from tests.end_to_end.whole_city import FISCAL_YEAR, TODAY, without_forecast
 
-NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
-TODAY, FISCAL_YEAR = date(2026, 11, 20), 2027
 CARRIER = {"proposed": "todo", "completed": "done", "cancelled": "cancelled"}
 """The state of the Jira issue that carries a project's fields; otherwise it is in progress."""
 AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
 Amounts = dict[str, Decimal | None]
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """180 projects, read and judged."""
-    with Office(tmp_path_factory.mktemp("office"), size="city", now=NOW) as made:
-        forget_forecasts(made)
-        assert made.run("pull").code == 1
-        assert made.run("assess").code == 1
-        yield made
-
-
-@pytest.fixture(scope="module")
-def report(office: Office) -> Any:
-    return office.report()
-
-
-@pytest.fixture(scope="module")
-def shown(report: Any) -> Mapping[str, Any]:
-    """The report's projects by key."""
-    return by(report["projects"], "key")
-
-
-def test_work_is_counted_as_the_tools_show_it(office: Office, shown: Mapping[str, Any]) -> None:
-    expected = {each.key: work(each) for each in office.city.projects}
+def test_work_is_counted_as_the_tools_show_it(whole_city: Office, shown: Mapping[str, Any]) -> None:
+    expected = {each.key: work(each) for each in whole_city.city.projects}
 
     assert {key: project["work"] for key, project in shown.items()} == expected
     assert sum(each["overdue"] or 0 for each in expected.values()) > 100
     assert sum(each["blocked"] or 0 for each in expected.values()) > 20
 
 
-def test_money_adds_up_per_project(office: Office, shown: Mapping[str, Any]) -> None:
+def test_money_adds_up_per_project(whole_city: Office, shown: Mapping[str, Any]) -> None:
     names = (*AMOUNTS, "available", "variance")
-    expected = {each.key: texts(money(office.city, each)) for each in office.city.projects}
+    expected = {each.key: texts(money(whole_city.city, each)) for each in whole_city.city.projects}
 
     assert {key: {name: each["cost"][name] for name in names} for key, each in shown.items()} == expected
     assert sum(each["variance"] is not None for each in expected.values()) > 100
@@ -67,8 +44,8 @@ def test_money_adds_up_per_project(office: Office, shown: Mapping[str, Any]) -> 
         )
 
 
-def test_totals_are_the_sums_of_what_is_known(office: Office, report: Any) -> None:
-    every = [money(office.city, each) for each in office.city.projects]
+def test_totals_are_the_sums_of_what_is_known(whole_city: Office, report: Any) -> None:
+    every = [money(whole_city.city, each) for each in whole_city.city.projects]
     totals = report["portfolio"]["totals"]
     for name in (*AMOUNTS, "available", "variance"):
         known = [value for each in every if (value := each[name]) is not None]
@@ -76,9 +53,9 @@ def test_totals_are_the_sums_of_what_is_known(office: Office, report: Any) -> No
         assert totals["coverage"][name] == {"known": len(known), "of": len(every)}, name
 
 
-def test_the_store_holds_the_ledgers_to_the_cent(office: Office) -> None:
-    rows = [row for row in office.rows("budget_line") if row["deleted_at"] is None]
-    for control in office.city.control_totals():
+def test_the_store_holds_the_ledgers_to_the_cent(whole_city: Office) -> None:
+    rows = [row for row in whole_city.rows("budget_line") if row["deleted_at"] is None]
+    for control in whole_city.city.control_totals():
         where = [
             row
             for row in rows
@@ -92,12 +69,14 @@ def test_the_store_holds_the_ledgers_to_the_cent(office: Office) -> None:
             assert total == getattr(control, name), (control, name)
 
 
-def test_the_drop_folders_csv_gives_the_same_sums(office: Office) -> None:
-    with (office.folder / "finance" / "in" / "budget_2026.csv").open(encoding="utf-8", newline="") as file:
+def test_the_drop_folders_csv_gives_the_same_sums(whole_city: Office) -> None:
+    with (whole_city.folder / "finance" / "in" / "budget_2026.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         lines = list(csv.DictReader(file))
     rows = [
         row
-        for row in office.rows("budget_line")
+        for row in whole_city.rows("budget_line")
         if row["connection"] == "ledger" and row["fiscal_year"] == FISCAL_YEAR - 1
     ]
     for name in AMOUNTS:
@@ -106,25 +85,27 @@ def test_the_drop_folders_csv_gives_the_same_sums(office: Office) -> None:
         assert (sum(kept), len(kept)) == (sum(given), len(given)), name
 
 
-def test_the_schedule_is_late_by_the_days_between_the_dates(office: Office, shown: Mapping[str, Any]) -> None:
+def test_the_schedule_is_late_by_the_days_between_the_dates(
+    whole_city: Office, shown: Mapping[str, Any]
+) -> None:
     expected = {}
-    for project in office.city.projects:
+    for project in whole_city.city.projects:
         finish = project.finish_actual or project.finish_forecast
         known = finish is not None and project.finish_baseline is not None
         expected[project.key] = (finish - project.finish_baseline).days if known else None  # type: ignore[operator]
 
     assert {key: each["schedule"]["variance_days"] for key, each in shown.items()} == expected
     assert sum(1 for days in expected.values() if days) > 50
-    for project in office.city.projects:
+    for project in whole_city.city.projects:
         schedule = shown[project.key]["schedule"]
         for name in ("start_planned", "finish_planned", "finish_baseline"):
             day = getattr(project, name)
             assert schedule[name] == (day.isoformat() if day else None), (project.key, name)
 
 
-def test_tickets_are_counted_per_project(office: Office, shown: Mapping[str, Any]) -> None:
+def test_tickets_are_counted_per_project(whole_city: Office, shown: Mapping[str, Any]) -> None:
     expected = {
-        each.key: Counter(t.type for t in each.tickets if is_open(t)) for each in office.city.projects
+        each.key: Counter(t.type for t in each.tickets if is_open(t)) for each in whole_city.city.projects
     }
     counts = {key: each["ticket_counts"] for key, each in shown.items()}
 
@@ -136,10 +117,10 @@ def test_tickets_are_counted_per_project(office: Office, shown: Mapping[str, Any
 
 
 def test_earned_value_follows_from_the_register_and_the_ledgers(
-    office: Office, shown: Mapping[str, Any]
+    whole_city: Office, shown: Mapping[str, Any]
 ) -> None:
     seen = Counter[str]()
-    for project in office.city.projects:
+    for project in whole_city.city.projects:
         if not project.has_office_plan or not project.baselines:
             continue
         value = shown[project.key]["earned_value"]
@@ -147,7 +128,7 @@ def test_earned_value_follows_from_the_register_and_the_ledgers(
             (each.day, each.planned_value) for each in project.baselines[-1].points
         ]
         bac, pv = points[-1][1], planned(points, min(TODAY, project.finish_actual or TODAY))
-        spent = sum((each.actual for each in _every_line(office.city, project)), Decimal(0))
+        spent = sum((each.actual for each in _every_line(whole_city.city, project)), Decimal(0))
         assert (value["bac"], value["pv"], value["ac"]) == (cents(bac), cents(pv), cents(spent)), project.key
         assert value["method"] == METHODS.get(project.tier, "percent_complete")
         if project.tier == "large":
@@ -197,18 +178,6 @@ def test_counts_are_counts_of_the_projects(report: Any) -> None:
         colours = Counter(each["status"][dimension]["value"] for each in report["projects"])
         assert {name: count for name, count in counts[dimension].items() if count} == colours
     assert counts["projects"] == len(report["projects"])
-
-
-def without_forecast(line: BudgetLine) -> bool:
-    """Lines of the database for which finance expects nothing in particular."""
-    return line.ledger == "sql" and line.number[-1] in "147"
-
-
-def forget_forecasts(office: Office) -> None:
-    numbers = [(each.number,) for each in office.city.budget_lines("sql") if without_forecast(each)]
-    with sqlite3.connect(office.folder / "finance" / "ledger.db") as database:
-        database.executemany("UPDATE budget_lines SET forecast = NULL WHERE line = ?", numbers)
-    database.close()
 
 
 def is_open(ticket: Ticket) -> bool:

@@ -1,11 +1,8 @@
 """Overload, scenario, ranking and metrics of 180 projects, worked out anew by plain sums over the exported rows."""
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from pathlib import Path
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.end_to_end.office import Office, by
+from tests.end_to_end.whole_city import Rows
 
-NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 THIS, LAST = "2026-11", "2027-02"
 WINDOW = ("2026-08", "2026-09", "2026-10")
 TICKET_HOURS = {"incident": 3, "service_request": 2, "problem": 8, "change": 6}
@@ -22,35 +19,7 @@ SLIPPED, DEPARTMENT, MANDATE, LEAVES = "OIT-021", "Licenses & Inspections", 320,
 MISSED = Fraction(17, 31)
 """The part of January without the one who leaves on the 15th."""
 
-Rows = list[dict[str, Any]]
 Place = tuple[str, str]
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """180 projects, read and judged; a review held, and judged again."""
-    with Office(tmp_path_factory.mktemp("office"), size="city", now=NOW) as made:
-        assert made.run("pull").code == 1
-        assert made.run("assess").code == 1
-        yield made
-
-
-@pytest.fixture(scope="module")
-def report(office: Office) -> Any:
-    return office.report()
-
-
-@pytest.fixture(scope="module")
-def entities(office: Office) -> dict[str, Rows]:
-    """The exit kit: every row of every entity."""
-    folder = office.folder / "kit"
-    assert office.run("export", folder).code == 0
-    return {path.stem: rows_of(path) for path in folder.glob("*.jsonl")}
-
-
-def rows_of(path: Path) -> Rows:
-    with path.open(encoding="utf-8") as file:
-        return [row for line in file if (row := json.loads(line)) and not row.get("deleted_at")]
 
 
 class Plan:
@@ -247,12 +216,12 @@ def test_metrics_count_what_happened(report: Any, entities: dict[str, Rows]) -> 
         assert sum(month["n"] for month in each["months"]) == each["n"]
 
 
-def test_a_scenario_on_the_command_line_writes_nothing(office: Office, report: Any) -> None:
-    audited = len(office.rows("audit"))
-    declared = office.run("whatif", "--json").json
+def test_a_scenario_on_the_command_line_writes_nothing(whole_city: Office, report: Any) -> None:
+    audited = len(whole_city.rows("audit"))
+    declared = whole_city.run("whatif", "--json").json
     assert declared == report["capacity"]["scenarios"]
     person = report["capacity"]["overloads"][0]["person"]
-    asked = office.run(
+    asked = whole_city.run(
         "whatif", "--slip", SLIPPED, "2", "--mandate-role", "Developer", "200", "2026-12",
         "--mandate-department", DEPARTMENT, "10", "2026-12", "--leaves", person, "2027-01-01", "--json",
     )  # fmt: skip
@@ -265,11 +234,11 @@ def test_a_scenario_on_the_command_line_writes_nothing(office: Office, report: A
         f"{person} leaves on 2027-01-01.",
     ]
     assert found["after"]["hours_over"] > found["before"]["hours_over"]
-    refused = office.run("whatif", "--slip", "OIT-999", "2")
+    refused = whole_city.run("whatif", "--slip", "OIT-999", "2")
     assert (refused.code, "There is no project OIT-999." in refused.err) == (2, True)
-    assert office.run("whatif", "Billing slips and a records mandate").code == 0
-    assert len(office.rows("audit")) == audited
-    assert office.report() == report
+    assert whole_city.run("whatif", "Billing slips and a records mandate").code == 0
+    assert len(whole_city.rows("audit")) == audited
+    assert whole_city.report() == report
 
 
 @pytest.mark.parametrize(
@@ -287,36 +256,36 @@ def test_a_scenario_on_the_command_line_writes_nothing(office: Office, report: A
         (("pmo", "--department", "Space"), "no project belongs"),
     ],
 )
-def test_what_makes_no_sense_is_refused(office: Office, arguments: tuple[str, ...], text: str) -> None:
-    refused = office.run(*arguments)
+def test_what_makes_no_sense_is_refused(whole_city: Office, arguments: tuple[str, ...], text: str) -> None:
+    refused = whole_city.run(*arguments)
     assert refused.code == 2
     assert text in refused.err
 
 
-def test_metrics_of_a_department_are_those_of_its_projects(office: Office, report: Any) -> None:
-    own = office.run("pmo", "--department", DEPARTMENT, "--json").json
+def test_metrics_of_a_department_are_those_of_its_projects(whole_city: Office, report: Any) -> None:
+    own = whole_city.run("pmo", "--department", DEPARTMENT, "--json").json
     for mine, whole in zip(own["metrics"], report["pmo"]["metrics"], strict=True):
         (expected,) = (each for each in whole["departments"] if each["department"] == DEPARTMENT)
         assert {key: mine[key] for key in ("value", "n", "of")} == {
             key: expected[key] for key in ("value", "n", "of")
         }
-    assert "Gate cycle time" in office.run("pmo").out
+    assert "Gate cycle time" in whole_city.run("pmo").out
 
 
-def test_a_review_is_kept_audited_and_compared_with(office: Office) -> None:
-    assert office.report()["priority"]["reviewed"] is None
-    first = office.run("priority", "--review", "--by", "Board", "--note", "Spring", "--json").json
-    assert office.run("priority").code == 0
-    office.later(minutes=1)
-    assert office.run("assess").code in (0, 1)
-    found = office.report()["priority"]
+def test_a_review_is_kept_audited_and_compared_with(whole_city: Office) -> None:
+    assert whole_city.report()["priority"]["reviewed"] is None
+    first = whole_city.run("priority", "--review", "--by", "Board", "--note", "Spring", "--json").json
+    assert whole_city.run("priority").code == 0
+    whole_city.later(minutes=1)
+    assert whole_city.run("assess").code in (0, 1)
+    found = whole_city.report()["priority"]
     assert found["reviewed"] == {"held_on": "2026-11-20", "by": "Board", "note": "Spring"}
     before = {each["project"]: each["rank"] for each in first["rows"]}
     for each in found["rows"]:
         assert each["rank_before"] == before[each["project"]]
         if each["rank"] is not None and each["rank_before"] is not None:
             assert each["moved"] == each["rank_before"] - each["rank"]
-    told = [row for row in office.rows("audit") if row["what"] == "priority review"]
+    told = [row for row in whole_city.rows("audit") if row["what"] == "priority review"]
     assert [(row["who"], row["subject"]) for row in told] == [("Board", "portfolio")]
-    one = office.run("priority", SLIPPED)
+    one = whole_city.run("priority", SLIPPED)
     assert "need: priority is" in one.out
