@@ -50,7 +50,8 @@ class Read(Part):
     kind: Text
     scope: str = ""
     entity: Text | None = Field(
-        default=None, description="the entity that a ServiceNow table without a shipped mapping fills"
+        default=None,
+        description="the entity that a kind without a shipped one fills: a ServiceNow table, Jira's components and boards",
     )
     key: Texts = Field(
         default=(), description="the fields that identify a record, where the tool does not say"

@@ -23,7 +23,7 @@ ENTITIES = (
     "action",
     "metric",
 )
-JIRA_KINDS = ("issue", "project", "sprint", "worklog", "version")
+JIRA_KINDS = ("issue", "project", "sprint", "worklog", "version", "component", "board")
 PLANNER_KINDS = ("task",)
 
 PROJECT_FIGURES = (

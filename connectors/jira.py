@@ -1,7 +1,7 @@
 """Jira Cloud (REST v3) and Data Center (REST v2).
 
-Kinds read: `issue` (incremental), `project`, `version`, `sprint` (whole each time), `worklog` (by Jira's own
-feed). An issue's identity is its numeric id; its key is a name that may change. Written are fields of issues,
+Kinds read: `issue` (incremental), `project`, `version`, `component`, `board`, `sprint` (whole each time), `worklog` (by
+Jira's own feed). An issue's identity is its numeric id; its key is a name that may change. Written are fields of issues,
 one request per issue, after reading it again: Jira has no concurrency mark, so a value that is not the one
 the plan saw is a conflict.
 """
@@ -30,10 +30,10 @@ from connectors.base import (
 from connectors.errors import ReadOnly, Unavailable
 from connectors.http import Http
 from connectors.jira_history import with_changes
-from connectors.jira_issue import Asked, instant_of
+from connectors.jira_issue import Asked, estimated, instant_of
 from connectors.jira_lists import lists
 from connectors.jira_lookup import AT_ONCE, KEY, bulk, fetched, one
-from connectors.jira_rights import clock, described, edit_rights, quiet_rights
+from connectors.jira_rights import clock, described, edit_rights, estimates, quiet_rights
 from connectors.jira_site import Json, Site
 from connectors.jira_walk import Chunk, Reach, cloud_walk, dates_of, offset_walk, query
 from connectors.jira_writes import Writer, shown
@@ -93,7 +93,7 @@ class Jira:
             tenant=server.url,
             product=f"Jira {'Cloud' if server.cloud else 'Data Center'} {server.version}".strip(),
             server_time=server.time,
-            findings=[*clock(self._site, self._now()), *self._rights()],
+            findings=[*clock(self._site, self._now()), *estimates(self._site), *self._rights()],
         )
 
     def describe(self, kind: str) -> Sequence[FieldInfo]:
@@ -152,9 +152,10 @@ class Jira:
     def _pull_issues(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
         before = None if cursor is None else cursor.get("updated")
         dates = str(cursor["dates"]) if cursor else dates_of(self._site, stream.scope)
+        points = cursor.get("estimates", ()) if cursor else estimated(self._site, stream)
         since = None if before is None else int(before) - self._overlap * 1000
         reach = Reach(before, self._overlap)
-        asked = Asked(self._site, stream)
+        asked = Asked(self._site, stream, points)
         if self._site.server.cloud:
             pages = self._cloud_pages(query(self._site, stream.scope, since, dates), asked, reach)
         else:
@@ -166,7 +167,7 @@ class Jira:
             records = [asked.record(each) for each in (*issues, *beside)]
             yield Page(
                 records=[each for each in records if isinstance(each, SourceRecord)],
-                cursor={"updated": reach.final if last else reach.sure, "dates": dates},
+                cursor={"updated": reach.final if last else reach.sure, "dates": dates, "estimates": points},
                 last=last,
                 complete=complete,
                 rejects=[*rejects, *(each for each in records if isinstance(each, BadRow))],

@@ -30,21 +30,25 @@ _KNOWN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Per meaning: how Jira's key of the field's type ends, and else the names that Jira gives the field itself."""
 _EPICS = 1000
 """So many epics are remembered at a time."""
+_POINTS = "storyPoints"
 _BLOCKED_BY = "blockedBy"
 """The keys of the issues that block this one and are not done, as one text."""
 
 
 class Asked:
-    """The fields of one stream: `fields` to ask for by id, `history` whether the changelog is needed."""
+    """The fields of one stream: `fields` to ask for by id, `history` whether the changelog is needed.
 
-    def __init__(self, site: Site, stream: Stream) -> None:
+    `estimates` are the fields in which boards estimate: story points are looked for there first.
+    """
+
+    def __init__(self, site: Site, stream: Stream, estimates: Sequence[str] = ()) -> None:
         self._site = site
         self._stream = stream
         self._types = site.fields if stream.owned else {}
         self._epics: dict[str, str | None] = {}
         paths = [(quoted or plain).strip() for path in stream.fields for quoted, plain in _PATH.findall(path)]
         aside = {found for path in stream.fields for found in _ASIDE.findall(path)}
-        self._known = {name: _known(site, name) for kind, name in sorted(aside) if kind == "known"}
+        self._known = {name: _known(site, name, estimates) for kind, name in sorted(aside) if kind == "known"}
         self._texts = tuple(sorted(name for kind, name in aside if kind == "text"))
         self._named = {
             name: _named(site, name) for name in paths if not _ID.fullmatch(name) and name not in site.fields
@@ -162,12 +166,19 @@ def _blocks(link: Json) -> bool:
     return kind.get("name") == "Blocks" or kind.get("inward") == "is blocked by"
 
 
-def _known(site: Site, name: str) -> tuple[str, ...]:
+def estimated(site: Site, stream: Stream) -> Sequence[str]:
+    """The fields in which the site's boards estimate, if the mapping asks for story points."""
+    asks = any(_ASIDE.search(path) and _POINTS in path for path in stream.fields)
+    return list(site.estimates) if asks else []
+
+
+def _known(site: Site, name: str, estimates: Sequence[str]) -> tuple[str, ...]:
     """The fields that may hold what is meant; team-managed projects have a story point field of their own."""
     if name == _BLOCKED_BY:
         return ("issuelinks",)
     kinds, names = _KNOWN.get(name, ((), ()))
-    found = [each.id for each in site.fields.values() if each.custom.endswith(kinds or ("\0",))]
+    found = list(estimates) if name == _POINTS else []
+    found += [each.id for each in site.fields.values() if each.custom.endswith(kinds or ("\0",))]
     found += [each.id for each in site.fields.values() if each.custom and each.name.casefold() in names]
     return tuple(dict.fromkeys(found))
 

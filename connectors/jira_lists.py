@@ -1,4 +1,4 @@
-"""Jira's small kinds, read whole each time (`project`, `version`, `sprint`), and its feed of worklogs."""
+"""Jira's small kinds, read whole each time (`project`, `version`, `component`, `board`, `sprint`), and its feed of worklogs."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ from connectors.base import BadRow, Census, Cursor, Page, SourceRecord, Stream
 from connectors.errors import ContractBroken, NotFound, StopConnection
 from connectors.jira_fields import instant
 from connectors.jira_lookup import AT_ONCE, bulk
-from connectors.jira_site import Json, Site
+from connectors.jira_site import BOARDS, Json, Site
 
 _SPRINT = "id name state startDate endDate completeDate goal originBoardId board"
 _VERSION = "id name description startDate releaseDate released archived overdue projectId"
+_COMPONENT = "id name description lead assigneeType project projectId"
+_BOARD = "id name type location"
 _PROJECT = "id key name description lead projectCategory projectTypeKey archived"
 _WORKLOG = "id issueId issue author timeSpentSeconds started comment created updated"
 
@@ -117,13 +119,20 @@ def lists(site: Site, kind: str) -> Kind | Worklogs:
     if kind == "project":
         return Kind(site, _PROJECT.split(), lambda scope: iter(site.projects(scope)), f"{api}/project/{{}}")
     if kind == "version":
-        return Kind(site, _VERSION.split(), lambda scope: _versions(site, scope), f"{api}/version/{{}}")
+        return Kind(
+            site, _VERSION.split(), lambda scope: _of_projects(site, scope, "versions"), f"{api}/version/{{}}"
+        )
+    if kind == "component":
+        listed = lambda scope: _of_projects(site, scope, "components")  # noqa: E731
+        return Kind(site, _COMPONENT.split(), listed, f"{api}/component/{{}}")
+    if kind == "board":
+        return Kind(site, _BOARD.split(), lambda scope: _boards(site, scope), "/rest/agile/1.0/board/{}")
     if kind == "sprint":
         return Kind(site, _SPRINT.split(), lambda scope: _sprints(site, scope), "/rest/agile/1.0/sprint/{}")
     if kind == "worklog":
         return Worklogs(site)
     text = f"{site.name} has no kind {kind!r}."
-    raise StopConnection(text, fix="Read issue, project, version, sprint or worklog.")
+    raise StopConnection(text, fix="Read issue, project, version, component, board, sprint or worklog.")
 
 
 def record(site: Site, found: Json) -> SourceRecord | BadRow:
@@ -141,26 +150,29 @@ def record(site: Site, found: Json) -> SourceRecord | BadRow:
     )
 
 
-def _versions(site: Site, scope: str) -> Iterator[Json]:
+def _of_projects(site: Site, scope: str, what: str) -> Iterator[Json]:
     for project in site.projects(scope):
-        shown = site.read("GET", f"{site.api}/project/{project['id']}/versions").json
-        yield from site.rows(shown, "versions")
+        shown = site.read("GET", f"{site.api}/project/{project['id']}/{what}").json
+        yield from site.rows(shown, what)
+
+
+def _boards(site: Site, scope: str) -> Iterator[Json]:
+    """Boards, each once although projects share them."""
+    keys = [str(each["key"]) for each in site.projects(scope)] if scope.strip() else [None]
+    found: dict[str, Json] = {}
+    for key in keys:
+        wanted = {} if key is None else {"projectKeyOrId": key}
+        found |= {str(each.get("id")): each for each in site.beans(BOARDS, "boards", **wanted)}
+    yield from found.values()
 
 
 def _sprints(site: Site, scope: str) -> Iterator[Json]:
     """Sprints of scrum boards (others have none), each once although boards share them, with the first such board."""
     seen: set[str] = set()
-    keys = [str(each["key"]) for each in site.projects(scope)] if scope.strip() else [None]
-    boards: dict[str, Json] = {}
-    for key in keys:
-        wanted = {} if key is None else {"projectKeyOrId": key}
-        boards |= {
-            str(each.get("id")): each for each in site.beans("/rest/agile/1.0/board", "boards", **wanted)
-        }
-    for id_, board in boards.items():
+    for board in _boards(site, scope):
         if board.get("type") != "scrum":
             continue
-        for sprint in site.beans(f"/rest/agile/1.0/board/{id_}/sprint", "sprints"):
+        for sprint in site.beans(f"{BOARDS}/{board['id']}/sprint", "sprints"):
             if str(sprint.get("id")) not in seen:
                 seen.add(str(sprint.get("id")))
                 yield {**sprint, "board": board}

@@ -35,6 +35,14 @@ def clock(site: Site, now: datetime) -> Iterator[Finding]:
         yield Finding("warning", "clock", text, "Set the clocks of both machines by NTP.")
 
 
+def estimates(site: Site) -> Iterator[Finding]:
+    """Where the scrum boards estimate."""
+    if site.estimates:
+        told = ", ".join(f"{site.fields[id_].name} ({id_}): {count}" for id_, count in site.estimates.items())
+        text = f"Scrum boards estimate in {told}. known.storyPoints looks there first."
+        yield Finding("info", "estimates", text)
+
+
 def edit_rights(site: Site, carriers: Sequence[str]) -> Iterator[Finding]:
     """An error for each carrier's project that the account may not see or edit."""
     for project in dict.fromkeys(each.rpartition("-")[0] for each in carriers if "-" in each):

@@ -7,6 +7,7 @@ waits, loops on a repeated page token, loses the rest after a short Data Center 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ Json = Mapping[str, Any]
 _PAGE_GUARD = 100_000
 _A_DAY = timedelta(days=1)
 _SESSION = (200, 401, 403)
+BOARDS = "/rest/agile/1.0/board"
 GATEWAY = "/ex/jira/"
 """What stands in the address under which Cloud takes tokens with scopes and those of service accounts."""
 _SCOPES = "Give the token the scopes read:jira-work and read:jira-user, and write:jira-work to write."
@@ -66,6 +68,7 @@ class Site:
         self._server: Server | None = None
         self._fields: Mapping[str, FieldType] | None = None
         self._statuses: Mapping[str, Json] | None = None
+        self._estimates: Mapping[str, int] | None = None
 
     @property
     def server(self) -> Server:
@@ -107,6 +110,26 @@ class Site:
                 for each in shown
             }
         return self._statuses
+
+    @property
+    def estimates(self) -> Mapping[str, int]:
+        """The custom fields in which scrum boards estimate, and how many boards each; most first, asked once.
+
+        Empty where the account may not see boards or their configuration: a site without Jira Software, a missing scope.
+        """
+        if self._estimates is None:
+            found: Counter[str] = Counter()
+            try:
+                boards = [each for each in self.beans(BOARDS, "boards") if each.get("type") == "scrum"]
+                for each in boards:
+                    shown = self.document(self.read("GET", f"{BOARDS}/{each['id']}/configuration"))
+                    field = ((shown.get("estimation") or {}).get("field") or {}).get("fieldId")
+                    known = self.fields.get(str(field))
+                    found.update([known.id] if known is not None and known.custom else [])
+            except StopConnection:
+                found.clear()
+            self._estimates = dict(found.most_common())
+        return self._estimates
 
     def ask(self, method: str, path: str, **options: Any) -> Answer:
         """One request; its answer surely comes from a session of our account."""

@@ -157,7 +157,10 @@ def shipped(tool: str) -> tuple[str, ...]:
     """The kinds that have a shipped mapping."""
     if tool in names.LEDGER_TOOLS:
         return tuple(ENTITIES)
-    return tuple(dict.fromkeys(name.partition(":")[0] for name in _presets(tool)["kinds"]))
+    kinds = _presets(tool)["kinds"].items()
+    return tuple(
+        dict.fromkeys(name.partition(":")[0] for name, told in kinds if {"entity", "like"} & {*told})
+    )
 
 
 @lru_cache(maxsize=256)
@@ -188,7 +191,7 @@ def _preset(tool: str, kind: str, entity: str | None) -> Mapping[str, Any]:
     if found is None:
         return times
     merged = _merged(found, presets.get("shared", {}))
-    if entity is not None and merged["entity"] != entity:
+    if entity is not None and merged.get("entity") != entity:
         return times | {"container": merged.get("container", ()), "entity": entity}
     return times | merged
 

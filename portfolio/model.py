@@ -93,7 +93,7 @@ _DECLARED = (
             Field("parent_id", "text"),
             Field("blocked", "flag"),
             Field("blocked_reason", "text"),
-            Field("labels", "texts"),
+            *_fields("texts", "labels components"),
         ),
     ),
     Entity(

@@ -21,7 +21,7 @@ from sandbox.city import City
 from sandbox.jira_admin import add_admin
 from sandbox.jira_bulk import add_bulk, too_often
 from sandbox.jira_city import fill
-from sandbox.jira_gateway import scope_of
+from sandbox.jira_gateway import scopes_of
 from sandbox.jira_jql import BadQuery
 from sandbox.jira_site import Issue, Json, Product, Site
 
@@ -134,7 +134,7 @@ def _through_gateway(site: Site) -> Answer | None:
         scopes = issued[0]
     if scopes is None:
         return make_response(jsonify({"code": 401, "message": "Unauthorized"}), 401)
-    if scope_of(request.method, request.path) not in scopes:
+    if not scopes_of(request.method, request.path) <= scopes:
         return make_response(jsonify({"code": 401, "message": "Unauthorized; scope does not match"}), 401)
     return None
 
@@ -269,6 +269,19 @@ def _add_platform(app: Flask, site: Site) -> None:
         found = [each for some in site.versions.values() for each in some if each["id"] == id_]
         return jsonify(_with_self(found[0], "version")) if found else _error(404, "Could not find version.")
 
+    @app.get("/rest/api/<version>/project/<id_or_key>/components")
+    def components(id_or_key: str) -> Answer:
+        for key, project in site.projects.items():
+            if id_or_key in (key, project["id"]):
+                return jsonify([_component(site, key, each) for each in site.components.get(key, [])])
+        return _error(404, f"No project could be found with key '{id_or_key}'.")
+
+    @app.get("/rest/api/<version>/component/<id_>")
+    def one_component(id_: str) -> Answer:
+        every = ((key, each) for key, some in site.components.items() for each in some)
+        found = [_component(site, key, each) for key, each in every if each["id"] == id_]
+        return jsonify(found[0]) if found else _error(404, "The component with id does not exist.")
+
     @app.get("/rest/api/<version>/status")
     def statuses() -> Answer:
         return jsonify([_with_self(each, "status") for each in site.statuses.values()])
@@ -311,6 +324,25 @@ def _add_feeds(app: Flask, site: Site) -> None:
         wanted = request.args.get("projectKeyOrId")
         found = [each for each in site.boards if wanted in (None, each["location"]["projectKey"])]
         return _bean(found)
+
+    @app.get("/rest/agile/1.0/board/<int:board>")
+    def one_board(board: int) -> Answer:
+        found = [each for each in site.boards if each["id"] == board]
+        return jsonify(found[0]) if found else _error(404, "The requested board cannot be viewed.")
+
+    @app.get("/rest/agile/1.0/board/<int:board>/configuration")
+    def configuration(board: int) -> Answer:
+        found = [each for each in site.boards if each["id"] == board]
+        if not found:
+            return _error(404, "The requested board cannot be viewed because it does not exist.")
+        field = site.fields.get(site.estimates.get(board, ""))
+        shown = {"fieldId": field.id, "displayName": field.name} if field else None
+        return jsonify({
+            "id": board, "name": found[0]["name"], "filter": {"id": str(10_000 + board)},
+            "columnConfig": {"columns": [], "constraintType": "none"},
+            "estimation": {"type": "field", "field": shown} if shown else {"type": "issueCount"},
+            "ranking": {"rankCustomFieldId": 10019},
+        })  # fmt: skip
 
     @app.get("/rest/agile/1.0/sprint/<int:sprint>")
     def one_sprint(sprint: int) -> Answer:
@@ -530,6 +562,12 @@ def _meta(site: Site, name: str) -> Json:
     if known.options:
         meta["allowedValues"] = [site.option(name, each) for each in known.options]
     return meta
+
+
+def _component(site: Site, key: str, component: Json) -> Json:
+    """Cloud tells the project's id beside its key."""
+    number = {"projectId": int(site.projects[key]["id"])} if site.product == "cloud" else {}
+    return _with_self({**component, "project": key, **number}, "component")
 
 
 def _with_self(record: Mapping[str, Any], kind: str) -> Json:

@@ -15,7 +15,8 @@ from flask import Flask, Response, jsonify, make_response, request
 from sandbox.jira_site import Site
 
 SCOPES = frozenset({
-    "read:jira-work", "read:jira-user", "write:jira-work", "read:board-scope:jira-software", "read:sprint:jira-software",
+    "read:jira-work", "read:jira-user", "write:jira-work", "manage:jira-project",
+    "read:board-scope:jira-software", "read:board-scope.admin:jira-software", "read:project:jira", "read:sprint:jira-software",
 })  # fmt: skip
 """All that the connector needs."""
 _READING_POSTS = (
@@ -51,13 +52,18 @@ def gateway(app: WSGIApplication, site: Site) -> Mount:
     return Mount(app, f"/ex/jira/{site.cloud_id}")
 
 
-def scope_of(method: str, path: str) -> str:
-    """The scope that a request needs, as the vendor's description of each operation says."""
+def scopes_of(method: str, path: str) -> frozenset[str]:
+    """The scopes that a request needs, as the vendor's description of each operation says."""
     if "/agile/" in path:
-        return "read:sprint:jira-software" if "/sprint" in path else "read:board-scope:jira-software"
+        if "/sprint" in path:
+            return frozenset({"read:sprint:jira-software"})
+        admin = ".admin" if path.endswith("/configuration") else ""
+        return frozenset({f"read:board-scope{admin}:jira-software", "read:project:jira"})
     if path.endswith("/myself"):
-        return "read:jira-user"
-    return "read:jira-work" if method == "GET" or path.endswith(_READING_POSTS) else "write:jira-work"
+        return frozenset({"read:jira-user"})
+    if method == "GET" or path.endswith(_READING_POSTS):
+        return frozenset({"read:jira-work"})
+    return frozenset({"manage:jira-project" if "/project/" in path else "write:jira-work"})
 
 
 def issuer(site: Site, client_id: str, client_secret: str, scopes: Iterable[str] = SCOPES) -> Flask:

@@ -138,7 +138,10 @@ class Site:
     """By key."""
     issues: dict[int, Issue] = field(default_factory=dict)
     versions: dict[str, list[Json]] = field(default_factory=dict)
+    components: dict[str, list[Json]] = field(default_factory=dict)
     boards: list[Json] = field(default_factory=list)
+    estimates: dict[int, str] = field(default_factory=dict)
+    """The field in which a board estimates, by board; a board that is not here counts its issues."""
     sprints: dict[int, list[Json]] = field(default_factory=dict)
     worklogs: dict[int, Worklog] = field(default_factory=dict)
     worklogs_deleted: dict[int, datetime] = field(default_factory=dict)

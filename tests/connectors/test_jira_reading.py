@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from config.connections import MapRule
 from connectors.base import Stream, Target
 from connectors.errors import ContractBroken, StopConnection
 from connectors.jira import Jira
 from connectors.jira_text import text_of, text_of_wiki
 from mapping.loading import load
+from sandbox.faults import Rule
 from sandbox.jira_city import statuses_of_the_city
 from sandbox.jira_site import Issue, Worklog, custom
 from tests.connectors.jira_served import EXPLANATION, GATE, NOON, STREAM, Served, look, push, records
@@ -80,6 +82,93 @@ def test_what_jira_means_by_a_field_is_found_wherever_the_site_keeps_it(either: 
     assert team.body["known"] == {"storyPoints": 8, "flagged": None}
     assert company.body["known"]["storyPoints"] == 3
     assert company.body["known"]["flagged"]
+
+
+def boards_of(served: Served, *estimates: str) -> None:
+    place = {"projectKey": "CON", "projectId": 10001}
+    for number, field in enumerate(estimates, start=1):
+        board = {"id": number, "name": f"Board {number}", "type": "scrum", "location": place}
+        served.site.boards.append(board)
+        served.site.estimates[number] = field
+    served.site.boards.append({"id": 99, "name": "Flow", "type": "kanban", "location": place})
+
+
+def with_effort(served: Served) -> str:
+    effort = custom(40_002, "Effort", "number", "float")
+    served.site.fields = {**served.site.fields, effort.id: effort}
+    return effort.id
+
+
+def test_story_points_are_where_the_boards_estimate(either: Served) -> None:
+    effort = with_effort(either)
+    boards_of(either, "timeoriginalestimate", effort, effort)
+    either.add(1, **dict[str, Any]({effort: 8.0, "customfield_10016": 3.0}))
+    either.add(1, customfield_10016=3.0)
+    jira, stream = either.connect(overlap_seconds=0), asking("known.storyPoints")
+    (page,) = jira.pull(stream, None)
+    assert [each.body["known"]["storyPoints"] for each in page.records] == [8, 3]
+    either.edit(either.site.issues[10_001], **{effort: 13.0})
+    either.site.requests.clear()
+    later = records(either.connect(overlap_seconds=0), stream, page.cursor)
+    assert {each.key: each.body["known"]["storyPoints"] for each in later}["CON-1"] == 13
+    assert not [path for _, path in either.site.requests if "board" in path]
+    assert records(jira, asking("fields.summary"))
+    assert not [path for _, path in either.site.requests if "board" in path]
+
+
+def test_check_tells_where_the_boards_estimate(either: Served) -> None:
+    effort = with_effort(either)
+    boards_of(either, effort, "customfield_10016", effort)
+    (found,) = [each for each in either.connect().check().findings if each.subject == "estimates"]
+    assert found.severity == "info"
+    assert "Effort (customfield_40002): 2, Story points (customfield_10016): 1." in found.text
+
+
+@pytest.mark.parametrize("path", ["*/board", "*/configuration"])
+def test_a_site_whose_boards_cannot_be_seen_is_read_all_the_same(either: Served, path: str) -> None:
+    boards_of(either, with_effort(either))
+    either.add(1, customfield_10016=3.0)
+    either.faults.use(Rule(path=path, status=403, times=None))
+    jira = either.connect()
+    assert [each.subject for each in jira.check().findings] == []
+    (record,) = records(jira, asking("known.storyPoints"))
+    assert record.body["known"]["storyPoints"] == 3
+
+
+def test_components_are_on_the_issue_and_may_be_read(either: Served) -> None:
+    parts = [
+        {"id": "11", "name": "Intake", "description": "Counter and web"},
+        {"id": "12", "name": "Payment"},
+    ]
+    either.site.components["CON"] = parts
+    either.add(1, components=[{"id": "11", "name": "Intake"}, {"id": "12", "name": "Payment"}])
+    jira, mapping = either.connect(), load("jira", "issue")
+    (issue,) = records(jira, asking(*mapping.paths))
+    assert mapping.rules["components"].look_up(issue.body, {}) == ["Intake", "Payment"]
+    stream = Stream("component", scope="CON")
+    assert [(each.id, each.key) for each in records(jira, stream)] == [("11", "Intake"), ("12", "Payment")]
+    assert counted(jira, stream) == {"11", "12"}
+    shown = jira.look([Target("component", id="11"), Target("component", id="13")])
+    assert [each.exists for each in shown] == [True, False]
+    taken = load(
+        "jira", "component", {"title": MapRule.model_validate({"from": "name"})}, entity="deliverable"
+    )
+    (first, _) = records(jira, replace(stream, fields=taken.paths))
+    assert taken.container_getters[0](first.body) == "CON"
+    assert taken.rules["title"].look_up(first.body, {}) == "Intake"
+
+
+def test_boards_may_be_read(either: Served) -> None:
+    boards_of(either, "customfield_10016")
+    jira, stream = either.connect(), Stream("board", scope="CON")
+    assert [(each.id, each.key) for each in records(jira, stream)] == [("1", "Board 1"), ("99", "Flow")]
+    assert counted(jira, replace(stream, scope="")) == {"1", "99"}
+    assert [each.exists for each in jira.look([Target("board", id="1"), Target("board", id="2")])] == [
+        True,
+        False,
+    ]
+    getters = load("jira", "board", entity="deliverable").container_getters
+    assert [get(records(jira, stream)[0].body) for get in getters] == ["CON", "10001"]
 
 
 def test_an_epic_is_a_parent_on_both_products(either: Served) -> None:

@@ -54,7 +54,7 @@ def test_the_small_kinds_are_read_whole_and_looked_up(city: InTheCity) -> None:
     with pytest.raises(StopConnection, match="no list"):
         records(city.jira, Stream("version", scope="project = PERMIT AND x > 1"))
     with pytest.raises(StopConnection, match="kind"):
-        records(city.jira, Stream("board"))
+        records(city.jira, Stream("filter"))
 
 
 def test_worklogs_follow_the_feed(city: InTheCity) -> None:

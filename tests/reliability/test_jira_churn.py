@@ -171,6 +171,7 @@ def test_churn_between_any_two_pages_misses_nothing_and_leaves_no_phantom(town: 
     assert town.changes > SIZE / 20
     missed = {id_: text for id_, text in truth.items() if held.get(id_) != text}
     phantom = held.keys() - truth.keys()
+    print(f"{len(truth)} issues, {town.changes} changes: {len(missed)} missed, {len(phantom)} phantom")  # noqa: T201 - as below
     assert (missed, phantom) == ({}, set())
 
 

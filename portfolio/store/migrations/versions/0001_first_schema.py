@@ -649,6 +649,7 @@ def upgrade() -> None:
         sa.Column("blocked", sa.Boolean(), nullable=True),
         sa.Column("blocked_reason", sa.Text(), nullable=True),
         sa.Column("labels", sa.Text(), nullable=True),
+        sa.Column("components", sa.Text(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
         sa.Column("left_scope", sa.Boolean(), nullable=True),
