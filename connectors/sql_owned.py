@@ -1,7 +1,9 @@
 """Tables that Portico creates and owns in a city's database: one row per natural key, one column per figure.
 
 `portico_owned` remembers which columns of which tables are Portico's and what they hold. A table that is not
-listed there is somebody else's, and is never written.
+listed there is somebody else's, and is never written. What is to be created is listed first and created then, as
+not every database takes back a CREATE TABLE with its transaction: what a killed run listed and did not create is created
+by the next one, and nothing that it created is taken for somebody else's.
 """
 
 import re
@@ -121,14 +123,17 @@ class OwnedTables:
         return self._known[name]
 
     def _reflected(self, connection: sa.Connection, name: str) -> _Owned | None:
-        if not sa.inspect(connection).has_table(self._registry.name):
+        """What is listed as ours and is there."""
+        inspector = sa.inspect(connection)
+        if not inspector.has_table(self._registry.name) or not inspector.has_table(name):
             return None
         mine = self._registry.c
-        rows = connection.execute(
+        listed = connection.execute(
             sa.select(mine.column_name, mine.kind).where(mine.table_name == name).order_by(mine.position)
         ).all()
-        columns = {row.column_name: row.kind for row in rows}
-        return _owned(name, columns) if columns else None
+        there = {each["name"] for each in inspector.get_columns(name)}
+        columns = {row.column_name: row.kind for row in listed if row.column_name in there}
+        return _owned(name, columns) if columns and _VERSION in there else None
 
     def _write(self, connection: sa.Connection, patch: Patch) -> Shown:
         target = patch.target
@@ -185,38 +190,44 @@ class OwnedTables:
 
     def _created(self, connection: sa.Connection, name: str, columns: Mapping[str, str]) -> _Owned:
         self._registry.create(connection, checkfirst=True)
+        self._list(connection, name, columns, start=0)
         table = sa.Table(name, sa.MetaData(), *[
             sa.Column(column, _TYPES[kind], primary_key=kind == "key") for column, kind in columns.items()
         ], sa.Column(_VERSION, sa.Integer, nullable=False), **self._options)  # fmt: skip
         table.create(connection)
-        return self._registered(connection, name, columns, start=0, known={})
+        connection.commit()
+        owned = self._known[name] = _owned(name, columns)
+        return owned
 
     def _widened(
         self, connection: sa.Connection, name: str, owned: _Owned, missing: Mapping[str, str]
     ) -> _Owned:
+        there = {each["name"] for each in sa.inspect(connection).get_columns(name)}
+        foreign = next((column for column in missing if column in there), None)
+        if foreign is not None:
+            fix = "name another column; Portico creates it"
+            raise Invalid(f"{name}.{foreign} exists and was not created by Portico", fix=fix)
+        self._list(connection, name, missing, start=len(owned.columns))
         quote = connection.dialect.identifier_preparer.quote
         for column, kind in missing.items():
             type_text = _TYPES[kind].compile(connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {quote(name)} ADD COLUMN {quote(column)} {type_text}"))
-        return self._registered(connection, name, missing, start=len(owned.columns), known=owned.columns)
+        connection.commit()
+        wider = self._known[name] = _owned(name, {**owned.columns, **missing})
+        return wider
 
-    def _registered(
-        self,
-        connection: sa.Connection,
-        name: str,
-        added: Mapping[str, str],
-        *,
-        start: int,
-        known: Mapping[str, str],
-    ) -> _Owned:
+    def _list(self, connection: sa.Connection, name: str, columns: Mapping[str, str], *, start: int) -> None:
+        """Lists columns as ours for good, before they are there."""
+        mine = self._registry.c
         entries = [
             {"table_name": name, "column_name": column, "kind": kind, "position": position}
-            for position, (column, kind) in enumerate(added.items(), start=start)
+            for position, (column, kind) in enumerate(columns.items(), start=start)
         ]
+        connection.execute(
+            sa.delete(self._registry).where(mine.table_name == name, mine.column_name.in_(columns))
+        )
         connection.execute(sa.insert(self._registry), entries)
         connection.commit()
-        owned = self._known[name] = _owned(name, {**known, **added})
-        return owned
 
     def _shown(self, connection: sa.Connection, target: Target, fields: Sequence[str]) -> Shown:
         owned = self._owned(connection, target.kind)

@@ -198,6 +198,37 @@ def test_a_column_is_added_when_a_new_figure_comes(sql: Sql, path: Path) -> None
     ]
 
 
+@pytest.mark.parametrize("point", ["INSERT INTO portico_owned", "CREATE TABLE portico_f", "ALTER TABLE"])
+def test_what_was_cut_off_while_it_was_created_is_created_by_the_next_run(
+    sql: Sql, path: Path, point: str
+) -> None:
+    if point == "ALTER TABLE":
+        push(sql, budget_variance=Decimal("1.50"))
+
+    def cut_off(*said: Any) -> None:
+        if str(said[2]).lstrip().startswith(point):
+            raise KeyboardInterrupt
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", cut_off)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            push(sql, rag_cost="red")
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", cut_off)
+    later = Sql("ledger", f"sqlite:///{path}", read_only=False)
+    push(later, rag_cost="red")
+    (shown,) = later.look([target()])
+    assert shown.values["rag_cost"] == "red"
+    later.close()
+
+
+def test_a_column_of_somebody_else_in_our_table_is_never_written(sql: Sql, path: Path) -> None:
+    push(sql, budget_variance=Decimal(1))
+    run(path, "ALTER TABLE portico_figures ADD COLUMN rag_cost TEXT")
+    assert isinstance(push(sql, rag_cost="red"), Invalid)
+    assert run(path, "SELECT rag_cost FROM portico_figures") == [(None,)]
+
+
 def test_a_table_of_somebody_else_is_never_written(sql: Sql, path: Path) -> None:
     error = push(sql, kind="ledger", rag_cost="red")
     assert isinstance(error, Invalid)
