@@ -320,6 +320,10 @@ class Salesforce(_Http):
     url: HttpUrl
     auth: Annotated[ClientCredentials | JwtBearer | Bearer, Field(discriminator="type")]
     api_version: Annotated[str, Field(pattern=r"^\d\d\.0$")] | None = None
+    bulk_from: Annotated[int, Field(ge=1)] = Field(
+        default=10_000,
+        description="more records of one object than this are read and written as a Bulk API job",
+    )
 
 
 class OData(_Http):

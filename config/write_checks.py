@@ -63,6 +63,9 @@ def places(document: Raw) -> Iterator[Fault]:
         linked = sort == "project" and str(loc[1]) in _linked_connections(document)
         if not (block.get("key") or write.get("key") or linked):
             yield Fault((*loc, "key"), "nothing", f"the key field(s) of that {what} (key:)")
+        keys = block.get("key") or write.get("key")
+        if sort == "budget_line" and isinstance(keys, dict) and "key" in keys and len(keys) > 1:
+            yield Fault((*loc, "key"), "`key` beside other columns", "`key` alone, or the columns without it")
 
 
 def _linked_connections(document: Raw) -> set[str]:

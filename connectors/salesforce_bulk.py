@@ -7,10 +7,10 @@ the columns of its CSV from a set, and leaves failed rows to be asked for.
 import csv
 import io
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.errors import ContractBroken, OutcomeUnknown, Retry, Unavailable
+from connectors.errors import ContractBroken, OutcomeUnknown, Retry, SkipRecord, StopConnection, Unavailable
 from connectors.http import Http
 
 Row = dict[str, str]
@@ -18,6 +18,7 @@ Row = dict[str, str]
 _NULL = "#N/A"
 """How a CSV of an ingest job says that a field is to be emptied; an empty cell leaves it as it is."""
 _LAST = "null"
+_OPEN, _RUNNING = "Open", ("UploadComplete", "InProgress")
 _FINAL = ("JobComplete", "Failed", "Aborted")
 _WAITS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _LONGEST = 10.0
@@ -103,27 +104,60 @@ class Bulk:
                 ) from None
             yield [{**done, **failed}.get(row[name], {}) for row in _rows(some)]
 
+    def unfinished(self, sobjects: Collection[str]) -> Sequence[Mapping[str, Any]]:
+        """The ingest jobs on these objects that nobody has ended; none where there is no Bulk API."""
+        path = f"{self._jobs}/ingest?jobType=V2Ingest"
+        found: list[Mapping[str, Any]] = []
+        seen: set[str] = set()
+        while path and path not in seen:
+            seen.add(path)
+            try:
+                answer = self._http.request("GET", path).json or {}
+            except (SkipRecord, StopConnection):
+                return ()
+            found += answer.get("records", ())
+            path = str(answer.get("nextRecordsUrl") or "")
+        return [
+            each
+            for each in found
+            if each.get("object") in sobjects and each.get("state") in (_OPEN, *_RUNNING)
+        ]
+
+    def end(self, job: Mapping[str, Any], *, ours: bool) -> None:
+        """Aborts a job of ours that was never closed, and waits for the end of one that is at work.
+
+        Raises Unavailable where it is not at its end within the patience.
+        """
+        path = f"{self._jobs}/ingest/{job['id']}"
+        if job["state"] in _RUNNING:
+            self._ended(path)
+        elif ours:
+            self._http.request("PATCH", path, json={"state": "Aborted"})
+
     def _listed(self, path: str, which: str) -> list[Row]:
         answer = self._http.request("GET", f"{path}/{which}/", headers={"Accept": "text/csv"}, parse="bytes")
         return _rows(answer.body)
 
     def _wait(self, path: str) -> Mapping[str, Any]:
-        waited, turn = 0.0, 0
-        while True:
-            state: Mapping[str, Any] = self._http.request("GET", path).json or {}
-            if state.get("state") in _FINAL:
-                break
-            if waited >= self._patience:
-                raise Unavailable(f"{self._http.base_url}: the job {path} is not done after {waited:g} s")
-            pause = _WAITS[turn] if turn < len(_WAITS) else _LONGEST
-            self._sleep(pause)
-            waited, turn = waited + pause, turn + 1
+        state = self._ended(path)
         if state["state"] != "JobComplete":
             said = str(state.get("errorMessage", state["state"]))[:300]
             raise ContractBroken(
                 f"{self._http.base_url}: a job ended as {state['state']}: {said}", fix="correct the scope"
             )
         return state
+
+    def _ended(self, path: str) -> Mapping[str, Any]:
+        waited, turn = 0.0, 0
+        while True:
+            state: Mapping[str, Any] = self._http.request("GET", path).json or {}
+            if state.get("state") in _FINAL:
+                return state
+            if waited >= self._patience:
+                raise Unavailable(f"{self._http.base_url}: the job {path} is not done after {waited:g} s")
+            pause = _WAITS[turn] if turn < len(_WAITS) else _LONGEST
+            self._sleep(pause)
+            waited, turn = waited + pause, turn + 1
 
 
 def _id(answer: Any) -> str:

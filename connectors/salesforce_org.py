@@ -29,6 +29,7 @@ from connectors.errors import (
     Invalid,
     NotFound,
     RateLimited,
+    StopConnection,
     Unavailable,
 )
 from connectors.http import Http
@@ -104,8 +105,18 @@ class Org:
 
     def user(self) -> str:
         """The name of the account that the token stands for."""
-        found = self._call(lambda sf: sf.oauth2("userinfo")) or {}
+        found = self._userinfo()
         return str(found.get("preferred_username") or found.get("email") or found.get("user_id") or "")
+
+    def user_id(self) -> str:
+        """The id of that account; empty where the token's scope does not tell."""
+        try:
+            return str(self._userinfo().get("user_id", ""))
+        except StopConnection:
+            return ""
+
+    def _userinfo(self) -> Record:
+        return self._call(lambda sf: sf.oauth2("userinfo")) or {}
 
     def pages(self, soql: str) -> Iterator[tuple[Sequence[Record], int]]:
         """The result of a query page by page, each with the size that the organisation announced."""

@@ -24,7 +24,9 @@ class Push:
 
     def all(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
         """One outcome per patch, as it is known."""
-        for kind in dict.fromkeys(patch.target.kind for patch in patches):
+        kinds = list(dict.fromkeys(patch.target.kind for patch in patches))
+        self._end_earlier_jobs(kinds)
+        for kind in kinds:
             mine = [patch for patch in patches if patch.target.kind == kind]
             some = [mine[at : at + AT_ONCE] for at in range(0, len(mine), AT_ONCE)]
             if len(mine) > self._bulk_from:
@@ -36,6 +38,18 @@ class Push:
                 for (method, path), group in groups.items():
                     yield from self._write(kind, method, path, group)
 
+    def _end_earlier_jobs(self, kinds: Sequence[str]) -> None:
+        """A run that was killed leaves its job behind.
+
+        One that is at work would write its older figures over the new ones, so its end is waited for before records are
+        looked at; one that was never closed does nothing, and is taken away where it is known to be this account's.
+        """
+        jobs = self._org.bulk.unfinished(kinds) if kinds else ()
+        if jobs:
+            me = self._org.user_id()
+            for job in jobs:
+                self._org.bulk.end(job, ours=bool(me) and str(job.get("createdById"))[:15] == me[:15])
+
     def _push_in_bulk(self, name: str, parts: Sequence[Sequence[Patch]]) -> Iterator[Outcome]:
         """Looks at all records first, then writes each group as one job; new ones without an external id go one by one."""
         whole: Groups = {}
@@ -46,7 +60,7 @@ class Push:
                 whole.setdefault(place, []).extend(group)
         for (method, path), group in whole.items():
             some = [group[at : at + AT_ONCE] for at in range(0, len(group), AT_ONCE)]
-            if method == "PATCH" and len(group) > AT_ONCE:
+            if method == "PATCH" and len(group) > min(AT_ONCE, self._bulk_from):
                 yield from self._write_in_bulk(name, path.removeprefix(f"{COLLECTION}/{name}/"), some)
             else:
                 for each in some:

@@ -28,6 +28,7 @@ CLIENT_ID = "portico-sandbox"
 CLIENT_SECRET = "portico-sandbox-secret"  # noqa: S105 - it guards nothing
 TOKEN = "00D000000000001!sandbox"  # noqa: S105 - it guards nothing
 USER = "portico@city.example"
+USER_ID = "005000000000001AAA"
 ORGANIZATION = "00D000000000001EAA"
 
 
@@ -114,7 +115,7 @@ def create_app(city: City, *, token: str = TOKEN) -> Flask:
         methods=["PATCH"],
     )
     state.jobs = salesforce_bulk.Jobs(
-        lambda soql: _selected(state, soql), lambda *one: _written_by_job(state, *one), _Refusal
+        lambda soql: _selected(state, soql), lambda *one: _written_by_job(state, *one), _Refusal, USER_ID
     )
     salesforce_bulk.register(app, state.jobs)
     return app
@@ -201,9 +202,7 @@ def _signed(state: Org, assertion: str) -> bool:
 
 
 def _userinfo() -> Response:
-    return _answer(
-        {"user_id": "005000000000001", "preferred_username": USER, "organization_id": ORGANIZATION}
-    )
+    return _answer({"user_id": USER_ID, "preferred_username": USER, "organization_id": ORGANIZATION})
 
 
 def _names(state: Org, name: str) -> frozenset[str]:

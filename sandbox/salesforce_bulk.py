@@ -2,6 +2,8 @@
 
 As the real one does: every value is text, an empty cell of an upload leaves a field alone and `#N/A` empties it, failed
 rows stand in a list of their own while the job is complete, the last page of a result names the locator `null`.
+A job that was begun goes on by itself, whoever asks: each look at the jobs brings all of them on, and halfway through an
+ingest job has written half of its records. A job that was never closed does nothing, and stays until it is aborted.
 """
 
 import csv
@@ -32,7 +34,9 @@ class Job:
     polls: int
     fields: Sequence[str] = ()
     rows: Sequence[Mapping[str, Any]] = ()
+    by: str = ""
     upload: str = ""
+    waiting: list[dict[str, str]] = field(default_factory=list)
     done: list[dict[str, str]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
 
@@ -44,6 +48,8 @@ class Jobs:
     select: Select
     write: Write
     refuse: Refuse
+    user: str
+    """The id of the account that starts jobs."""
     polls: int = 2
     page_size: int = 10_000
     switched_off: bool = False
@@ -70,6 +76,7 @@ def register(app: Flask, jobs: Jobs) -> None:
     add("/query/<number>", "query_state", lambda number: _state(jobs, number), "GET")
     add("/query/<number>/results", "query_results", lambda number: _results(jobs, number), "GET")
     add("/ingest", "ingest", lambda: _start_ingest(jobs), "POST")
+    add("/ingest", "ingest_all", lambda: _listed(jobs), "GET")
     add("/ingest/<number>", "ingest_state", lambda number: _state(jobs, number), "GET")
     add("/ingest/<number>/batches", "ingest_upload", lambda number: _upload(jobs, number), "PUT")
     add("/ingest/<number>", "ingest_close", lambda number: _close(jobs, number), "PATCH")
@@ -107,7 +114,7 @@ def _made(jobs: Jobs, state: str) -> Job:
         raise jobs.refuse(403, "FEATURENOTENABLED", "Bulk API is not enabled for this organization")
     order = request.get_json()
     jobs.started.append(order)
-    job = Job(f"750{next(jobs.numbers):015d}", order, state, jobs.polls)
+    job = Job(f"750{next(jobs.numbers):015d}", order, state, jobs.polls, by=jobs.user)
     jobs.kept[job.number] = job
     return job
 
@@ -129,16 +136,47 @@ def _job(jobs: Jobs, number: str) -> Job:
     return jobs.kept[number]
 
 
+def _listed(jobs: Jobs) -> Response:
+    """All ingest jobs, page by page; a page's address names where the next one starts."""
+    _pass(jobs)
+    if jobs.switched_off:
+        raise jobs.refuse(403, "FEATURENOTENABLED", "Bulk API is not enabled for this organization")
+    start = int(request.args.get("queryLocator", "0"))
+    every = [each for each in jobs.kept.values() if each.order["operation"] != "query"]
+    some = every[start : start + jobs.page_size]
+    done = start + jobs.page_size >= len(every)
+    following = f"{request.path}?queryLocator={start + jobs.page_size}"
+    records = [
+        {
+            "id": each.number,
+            "operation": each.order["operation"],
+            "object": each.order["object"],
+            "createdById": each.by,
+            "state": each.state,
+            "jobType": "V2Ingest",
+        }
+        for each in some
+    ]
+    return _json({"done": done, "records": records, "nextRecordsUrl": None if done else following})
+
+
+def _pass(jobs: Jobs) -> None:
+    """Lets the jobs that were begun go on: one step each."""
+    for job in jobs.kept.values():
+        if job.state in ("UploadComplete", "InProgress"):
+            job.state = "InProgress"
+            job.polls -= 1
+            _write_some(jobs, job, len(job.waiting) if job.polls < 0 else len(job.waiting) // 2)
+            if job.polls < 0:
+                job.state = "Failed" if jobs.fail else "JobComplete"
+
+
 def _state(jobs: Jobs, number: str) -> Response:
     job = _job(jobs, number)
-    if job.state == "UploadComplete":
-        job.polls -= 1
-        if job.polls < 0:
-            job.state = "Failed" if jobs.fail else "JobComplete"
-    shown = "InProgress" if job.state == "UploadComplete" else job.state
+    _pass(jobs)
     told = {
         "id": number,
-        "state": shown,
+        "state": job.state,
         "numberRecordsProcessed": len(job.rows) or len(job.done) + len(job.failed),
         "numberRecordsFailed": len(job.failed),
     }
@@ -160,22 +198,27 @@ def _upload(jobs: Jobs, number: str) -> Response:
 
 
 def _close(jobs: Jobs, number: str) -> Response:
-    job = _job(jobs, number)
-    if job.state != "Open":
+    """Begins the job, or aborts one that is not at its end."""
+    job, state = _job(jobs, number), request.get_json()["state"]
+    if job.state != "Open" and not (state == "Aborted" and job.state == "UploadComplete"):
         raise jobs.refuse(400, "INVALIDJOBSTATE", f"the job is {job.state}")
-    job.state = "UploadComplete"
-    key = job.order.get("externalIdFieldName")
-    for row in csv.DictReader(io.StringIO(job.upload, newline="")):
-        verdict = jobs.write(
-            str(job.order["object"]), {name: _typed(text) for name, text in row.items() if text}, key
-        )
+    job.state = state
+    if state == "UploadComplete":
+        job.waiting = list(csv.DictReader(io.StringIO(job.upload, newline="")))
+    return _json({"id": number, "state": state})
+
+
+def _write_some(jobs: Jobs, job: Job, count: int) -> None:
+    some, job.waiting = job.waiting[:count], job.waiting[count:]
+    for row in some:
+        values = {name: _typed(text) for name, text in row.items() if text}
+        verdict = jobs.write(str(job.order["object"]), values, job.order.get("externalIdFieldName"))
         if verdict.get("success"):
             job.done.append({"sf__Id": str(verdict["id"]), "sf__Created": _text(verdict["created"]), **row})
         else:
             (error,) = verdict["errors"]
             told = f"{error['statusCode']}:{error['message']}:{' '.join(error['fields'])} --"
             job.failed.append({"sf__Id": "", "sf__Error": told, **row})
-    return _json({"id": number, "state": "UploadComplete"})
 
 
 def _typed(text: str) -> Any:

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config.settings import Settings
+from connectors.keys import natural_parts
 from portfolio import ledger
 from portfolio.facts import Money
 from portfolio.judge import Policy, ledger_figures
 from portfolio.store import gather, writes
-from sync.wishes import LEDGER_KEYS
+from sync.wishes import LEDGER_KEYS, WHOLE_KEY
 
 _SUMMED = ("budget_variance", "available_budget", "eac")
 """The figures that can be added up; shares cannot."""
@@ -96,13 +97,16 @@ def _written(
         block = connection.write.budget_line
         if block is not None:
             kind = connection.write.to_of(block) or "budget_line"
-            year = connection.write.key_of(block).get(LEDGER_KEYS[1], LEDGER_KEYS[1])
+            columns = connection.write.key_of(block)
+            year = columns.get(WHOLE_KEY) or columns.get(LEDGER_KEYS[1], LEDGER_KEYS[1])
             named = {spec.name: figure for figure, spec in block.figures.items() if figure in _SUMMED}
             fields[name] = (f"{kind}(", year, named)
     for (name, record, field), row in writes.owned(db).items():
         prefix, column, named = fields.get(name, ("", "", {}))
         if field in named and record.startswith(prefix) and row["value"] is not None:
             label = dict(_KEY.findall(record.removeprefix(prefix[:-1]))).get(column, "")
+            if "/" in label:
+                label = natural_parts(label)[1]
             labelled = int(label) if label.isdigit() else None
             found.setdefault((name, labelled, named[field]), []).append(Decimal(str(row["value"])))
     yield from ((key, (len(values), sum(values, Decimal(0)))) for key, values in found.items())

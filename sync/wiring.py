@@ -227,7 +227,7 @@ def connector(settings: Settings, name: str) -> Connector:
     from connectors.salesforce import Salesforce  # noqa: PLC0415  (as above)
 
     version: dict[str, Any] = {"api_version": connection.api_version} if connection.api_version else {}
-    return Salesforce(name, http, read_only=refuse, **version)
+    return Salesforce(name, http, read_only=refuse, bulk_from=connection.bulk_from, **version)
 
 
 def address(settings: Settings, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from config.connections import WriteBlock
 from config.settings import DeclaredProject, Settings
 from connectors.base import Target
+from connectors.keys import natural_id
 from mapping import figures
 from portfolio.store.links import Project
 from portfolio.store.snapshots import Judged
@@ -21,6 +22,8 @@ COMPANIONS = frozenset({"computed_at", "snapshot_id", "explanation"})
 STATUS_TASK = "status_task"
 STATUS_TITLE = "Portico status"
 LEDGER_KEYS = ("budget_code", "fiscal_year", "period")
+WHOLE_KEY = "key"
+"""Names one column that holds all three, as `CODE/YEAR/PERIOD`: an external id, where a tool has such."""
 NUMBERS = frozenset(
     [
         "percent_complete",
@@ -240,11 +243,11 @@ def of_ledger(
     kind = write.to_of(block) or "budget_line"
     wanted = []
     for line in lines:
-        key = tuple(
-            (columns.get(each, each), str(line[each] if line[each] is not None else ""))
-            for each in LEDGER_KEYS
-        )
-        label = " ".join(value for _, value in key if value)
+        parts = [str(line[each] if line[each] is not None else "") for each in LEDGER_KEYS]
+        label = " ".join(part for part in parts if part)
+        key = tuple(zip((columns.get(each, each) for each in LEDGER_KEYS), parts, strict=True))
+        if WHOLE_KEY in columns:
+            key = ((columns[WHOLE_KEY], natural_id(part or None for part in parts)),)
         values = {**line, **_stamped(stamp)}
         why = line.get("because") or "computed from the ledger"
         whys = dict.fromkeys(block.figures, why)

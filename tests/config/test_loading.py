@@ -262,6 +262,13 @@ def test_a_table_to_write_to_needs_a_name_and_a_key(tmp_path: Path, missing: str
     assert f"budget_line.{missing}: found nothing" in found
 
 
+def test_the_whole_key_in_one_column_stands_alone(tmp_path: Path) -> None:
+    columns = "key: [budget_code, fiscal_year, period], "
+    load(tmp_path, WHOLE.replace(columns, "key: {key: Portico_Key__c}, "))
+    (found,) = problems(tmp_path, WHOLE.replace(columns, "key: {key: K__c, period: P__c}, "))
+    assert "accepted: `key` alone" in found
+
+
 def test_a_planner_cloud_sets_its_addresses(tmp_path: Path) -> None:
     text = WHOLE.replace("url: https://graph.microsoft.com/v1.0", "cloud: gcc_high")
     planner = load(tmp_path, text).connections["planner"]

@@ -204,7 +204,7 @@ def test_many_figures_take_few_calls(site: Site) -> None:
     asked = site.org.requests
     outcomes = list(site.sf.push([Patch(figure(f"{n:04}"), {"Rag_Cost__c": "red"}) for n in range(250)]))
     assert [outcome.error for outcome in outcomes] == [None] * 250
-    assert site.org.requests - asked == 1 + 3 * 3
+    assert site.org.requests - asked == 1 + 1 + 3 * 3
 
 
 def test_each_record_gets_its_own_verdict(site: Site) -> None:

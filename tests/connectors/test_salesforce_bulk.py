@@ -17,6 +17,7 @@ from connectors.salesforce_bulk import Bulk
 from sandbox.city import build
 from sandbox.faults import Faults, Rule
 from sandbox.salesforce import TOKEN, Org, create_app
+from sandbox.salesforce_bulk import Job
 from sandbox.salesforce_objects import AMOUNTS
 from sandbox.server import serve
 
@@ -24,6 +25,7 @@ CITY = build("small", date(2026, 11, 21))
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LINES = Stream("budget_line", "Budget_Line__c")
 FIGURES = "Portico_Figure__c"
+KEY = "Portico_Key__c"
 EXACT = Decimal("99999999999999.99")
 
 
@@ -177,10 +179,10 @@ def test_a_job_whose_end_is_not_known_is_unknown_and_found_by_the_next_run(site:
     outcomes = pushed(site, 120)
     assert {type(each.error) for each in outcomes} == {OutcomeUnknown}
     site.faults.use()
-    site.org.write_log.clear()
     assert {each.error for each in pushed(site, 120)} == {None}
     assert len(site.org.tables[FIGURES].rows) == 120
-    assert site.org.write_log == []
+    assert [each["field"] for each in site.org.write_log].count("Eac__c") == 120
+    assert [each["operation"] for each in site.org.jobs.started] == ["upsert"]
 
 
 def test_an_upload_cut_off_before_it_was_complete_has_no_effect(site: Site) -> None:
@@ -189,3 +191,15 @@ def test_an_upload_cut_off_before_it_was_complete_has_no_effect(site: Site) -> N
     assert not site.org.tables[FIGURES].rows
     site.faults.use()
     assert {each.error for each in pushed(site, 120)} == {None}
+    assert [each.state for each in site.org.jobs.kept.values()] == ["Aborted", "JobComplete"]
+
+
+def test_an_open_job_of_someone_else_is_left_alone_and_a_running_one_is_waited_for(site: Site) -> None:
+    jobs, order = site.org.jobs, {"object": FIGURES, "operation": "upsert", "externalIdFieldName": KEY}
+    rows = [{KEY: f"K{number}", "Eac__c": "7"} for number in range(120)]
+    jobs.page_size = 1
+    jobs.kept["1"] = Job("1", order, "Open", 2, by="005000000000002AAA")
+    jobs.kept["2"] = Job("2", order, "UploadComplete", 6, by="005000000000002AAA", waiting=rows)
+    assert {each.error for each in pushed(site, 120)} == {None}
+    assert [each.state for each in jobs.kept.values()] == ["Open", "JobComplete", "JobComplete"]
+    assert {row["Eac__c"] for row in site.org.tables[FIGURES].rows.values()} == {EXACT}

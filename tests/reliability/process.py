@@ -2,13 +2,19 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from sync import crash
 from sync.cli import main
+
+STATEMENT = "PORTICO_KILL_STATEMENT"
+"""Names the SQL statement after which the process dies, as `INSERT INTO figures:2` (the second that begins so)."""
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["__main__", __name__, "connectors.jira", "connectors.servicenow.connector"])
@@ -26,7 +32,23 @@ def _live(arguments: list[str], environment: dict[str, str], said: str) -> None:
     for stream in (1, 2):
         os.dup2(file, stream)
     os.environ.update(environment)
+    _die_after(environment.get(STATEMENT, ""))
     with crash.watching(crash.killer(environment)):
         code = main(arguments)
     sys.stdout.flush()
     os._exit(code)
+
+
+def _die_after(statement: str) -> None:
+    """Kills this process when a database has done the statement, and before anything more is said to it."""
+    beginning, _, nth = statement.partition(":")
+    left = int(nth or 1)
+
+    def look(*said: object) -> None:
+        nonlocal left
+        left -= " ".join(str(said[2]).split()).startswith(beginning)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if beginning:
+        sa.event.listen(sa.Engine, "after_cursor_execute", look)

@@ -1,192 +1,50 @@
-"""The real program is killed (-9) around and in the middle of a batch of finance figures, and run again.
+"""The real program is killed (-9) around and in the middle of a batch, a job or a transaction of finance figures, and run again.
 
 The tool and the store then hold what a run that was never killed leaves there, each value written once.
 """
 
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from os import kill
+import os
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 
-from portfolio.store.writes import OPEN
-from sandbox import finance, odata, odata_v2, salesforce
 from sandbox.city import City, build
-from sandbox.server import Server, serve
-from sync import crash
-from tests.end_to_end.office import rows, run
-from tests.reliability.process import start
+from tests.reliability.ledger import Ledger, State
 
-HEAD = """\
-version: 1
-portfolio: {{name: Ledger, timezone: America/New_York, fiscal_year_start: '07-01'}}
-store: sqlite:///{folder}/portico.db
-connections:
-  ledger:
-"""
-SQL = """\
-    tool: sql
-    url: sqlite:///{folder}/ledger.db
-    read: [{{kind: budget_line, scope: SELECT * FROM v_budget, key: [line], full: true, amounts: year_to_date}}]
-    write:
-      budget_line:
-        to: figures
-        key: [budget_code, fiscal_year, period]
-        budget_variance: budget_variance
-        eac: eac
-"""
-ODATA = """\
-    tool: odata
-    url: {url}
-    auth: {{type: basic, user: portico.bot, password: "${{LEDGER_PASSWORD}}"}}
-    requests_per_second: 1000
-    read: [{{kind: budget_line, scope: BudgetLines, amounts: year_to_date}}]
-    write:
-      budget_line:
-        to: BudgetFigures
-        key: {{budget_code: BudgetCode, fiscal_year: FiscalYear, period: Period}}
-        budget_variance: BudgetVariance
-        eac: Eac
-"""
-SALESFORCE = """\
-    tool: salesforce
-    url: {url}
-    auth: {{type: bearer, token: "${{LEDGER_TOKEN}}"}}
-    requests_per_second: 1000
-    read:
-      - kind: budget_line
-        scope: >-
-          SELECT Name, Budget_Code__c, Fund__c, Department__c, Cost_Center__c, Account__c, Fiscal_Year__c, Period__c,
-          Currency__c, Original_Budget__c, Revised_Budget__c, Encumbered__c, Actual__c, Forecast__c FROM Budget_Line__c
-        amounts: year_to_date
-    write:
-      budget_line:
-        to: Portico_Figure__c
-        key: {{budget_code: Budget_Code__c, fiscal_year: Fiscal_Year__c, period: Period__c}}
-        budget_variance: Budget_Variance__c
-        eac: Eac__c
-"""
-SECRETS = {"LEDGER_PASSWORD": odata.PASSWORD, "LEDGER_TOKEN": salesforce.TOKEN}
+NIGHTLY = bool(os.environ.get("PORTICO_NIGHTLY"))
 POINTS = ("apply.after_intent", "apply.after_request", "apply.after_settle:2")
-WEB: Mapping[str, tuple[Callable[[City], Flask], str, str]] = {
-    "odata": (odata.create_app, ODATA, "BudgetFigures"),
-    "odata_v2": (odata_v2.create_app, ODATA, "BudgetFigures"),
-    "salesforce": (salesforce.create_app, SALESFORCE, "Portico_Figure__c"),
+BATCHES = ("odata", "odata_v2", "salesforce")
+INGEST = "/services/data/v*/jobs/ingest"
+QUERY = "/services/data/v*/jobs/query"
+STAGES = {
+    "created": ("POST", INGEST),
+    "uploaded": ("PUT", f"{INGEST}/*/batches"),
+    "closed": ("PATCH", f"{INGEST}/*"),
+    "polled": ("GET", f"{INGEST}/750*[0-9]"),
+    "between results": ("GET", f"{INGEST}/*/successfulResults/"),
+    "read results": ("GET", f"{INGEST}/*/failedResults/"),
+    "query polled": ("GET", f"{QUERY}/750*[0-9]"),
+    "query read": ("GET", f"{QUERY}/*/results"),
 }
-TOOLS = ("sql", *WEB)
-STAMPS = {"Id", "Name", "ModifiedAt", "CreatedDate", "SystemModstamp", "portico_updated_at", "_updated_at"}
-
-
-class Log(list[dict[str, Any]]):
-    """A tool's write log; with the n-th record the writer is killed, and the tool fails from there on."""
-
-    severed_at: int | None = None
-    writer: int | None = None
-
-    def __iadd__(self, entries: Iterable[dict[str, Any]], /) -> Self:  # type: ignore[misc, override]
-        self.extend(entries)
-        if self.severed_at is not None:
-            self.severed_at -= 1
-            if self.severed_at == 0 and self.writer is not None:
-                kill(self.writer, signal.SIGKILL)
-            if self.severed_at <= 0:
-                raise ConnectionAbortedError
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What is compared: the tool's figures, how often each value was written, the ledger as reported, open intents."""
-
-    figures: list[tuple[str, ...]]
-    written: list[str]
-    ledger: Any
-    remembered: list[tuple[Any, ...]]
-    unsettled: list[Any]
-
-
-class Ledger:
-    """One finance tool with the city's lines, and the program over it."""
-
-    def __init__(self, tool: str, city: City, folder: Path) -> None:
-        self.tool, self.folder = tool, folder
-        self.now = datetime(2026, 11, 21, 15, tzinfo=UTC)
-        self.server: Server | None = None
-        self.log = Log()
-        text = SQL
-        if tool == "sql":
-            finance.write_database(city, folder / "ledger.db")
-        else:
-            make, text, _ = WEB[tool]
-            self.app = make(city)
-            self.app.extensions["portico"].write_log = self.log
-            self.server = serve(self.app)
-        url = self.server.url if self.server else ""
-        config = (HEAD + text).format(folder=folder, url=url)
-        (folder / "portico.yaml").write_text(config, encoding="utf-8")
-
-    def arguments(self, *command: str) -> list[str]:
-        """A command a minute later."""
-        self.now += timedelta(minutes=1)
-        return ["-c", str(self.folder / "portico.yaml"), "--now", self.now.isoformat(), *command]
-
-    def killed(self, *, at: str = "", record: int | None = None) -> None:
-        """A sync that is killed at a crash point, or when the tool comes to the n-th record of its batch."""
-        self.log.severed_at = record
-        said = self.folder / "said"
-        program = start(self.arguments("sync"), {**SECRETS, crash.VARIABLE: at}, said)
-        self.log.writer = program.pid
-        program.join(60)
-        self.log.severed_at = None
-        assert program.exitcode == -signal.SIGKILL, said.read_text(encoding="utf-8")
-
-    def sync(self) -> Any:
-        """An undisturbed sync's counts."""
-        ran = run(*self.arguments("sync", "--json"), environment=SECRETS)
-        assert ran.code == 0, ran.err
-        return ran.json["counts"]
-
-    def state(self) -> State:
-        """What is there now."""
-        store = f"sqlite:///{self.folder / 'portico.db'}"
-        ledger = run(*self.arguments("report", "--format", "json"), environment=SECRETS).json["ledger"]
-        return State(
-            figures=sorted(self.figures()),
-            written=sorted(f"{each.get('record')} {each['field']} {each['after']}" for each in self.log),
-            ledger=ledger,
-            remembered=sorted(
-                (each["record"], each["field"], str(each["value"])) for each in rows(store, "ownership")
-            ),
-            unsettled=[each for each in rows(store, "write") if each["state"] in OPEN],
-        )
-
-    def figures(self) -> Iterator[tuple[str, ...]]:
-        """The figures that the tool holds, without ids and instants."""
-        for row in self._rows():
-            yield tuple(f"{name}={value}" for name, value in sorted(row.items()) if name not in STAMPS)
-
-    def _rows(self) -> list[dict[str, Any]]:
-        if self.tool != "sql":
-            return list(self.app.extensions["portico"].tables[WEB[self.tool][2]].rows.values())
-        engine = sa.create_engine(f"sqlite:///{self.folder / 'ledger.db'}")
-        try:
-            with engine.connect() as db:
-                if not sa.inspect(db).has_table("figures"):
-                    return []
-                return [dict(row) for row in db.execute(sa.text("SELECT * FROM figures")).mappings()]
-        finally:
-            engine.dispose()
-
-    def stop(self) -> None:
-        """Ends the server."""
-        if self.server:
-            self.server.stop()
+"""The requests of a job: each was done by the organisation when the program died."""
+STATEMENTS = (
+    "CREATE TABLE portico_owned",
+    "INSERT INTO portico_owned",
+    "CREATE TABLE figures",
+    "INSERT INTO figures",
+    "INSERT INTO figures:3",
+)
+"""Of a write's transactions, before their end."""
+LEDGERS = (*BATCHES, "salesforce_jobs", "sql")
+SERVERS = ("postgres", "mariadb")
+TRANSACTIONS = [
+    *(("sqlite", statement) for statement in STATEMENTS),
+    *((each, statement) for each in SERVERS for statement in (STATEMENTS if NIGHTLY else STATEMENTS[2::2])),
+]
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +56,7 @@ def city() -> City:
 def twins(city: City, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, State]:
     """What undisturbed runs leave."""
     found = {}
-    for tool in TOOLS:
+    for tool in LEDGERS:
         ledger = Ledger(tool, city, tmp_path_factory.mktemp(tool))
         try:
             ledger.sync()
@@ -215,7 +73,33 @@ def ledger(request: pytest.FixtureRequest, city: City, tmp_path: Path) -> Iterat
     made.stop()
 
 
-@pytest.mark.parametrize("ledger", TOOLS, indirect=True)
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an empty database of one of the kinds; empty for a file."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    server: str = request.getfixturevalue(request.param)
+    name = f"killed{abs(hash(request.node.nodeid))}"
+    engine = sa.create_engine(
+        f"{server}/{'postgres' if request.param == 'postgres' else ''}", isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as db:
+        db.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield f"{server}/{name}"
+    with engine.connect() as db:
+        db.execute(sa.text(f"DROP DATABASE {name}"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("tool", LEDGERS)
+def test_what_an_undisturbed_run_wrote_ties_out(twins: Mapping[str, State], tool: str) -> None:
+    figures = twins[tool].ledger["figures"]
+    assert sum(each["records_written"] for each in figures) == len(twins[tool].remembered)
+    assert {Decimal(each["difference"]) for each in figures} == {0}
+
+
+@pytest.mark.parametrize("ledger", [*BATCHES, "sql"], indirect=True)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_run_killed_around_a_batch_ends_as_one_never_killed(
     ledger: Ledger, twins: Mapping[str, State], point: str
@@ -226,7 +110,7 @@ def test_a_run_killed_around_a_batch_ends_as_one_never_killed(
     assert ledger.sync()["planned"] == 0
 
 
-@pytest.mark.parametrize("ledger", WEB, indirect=True)
+@pytest.mark.parametrize("ledger", BATCHES, indirect=True)
 def test_a_batch_severed_halfway_is_completed_by_the_next_run(
     ledger: Ledger, twins: Mapping[str, State]
 ) -> None:
@@ -235,4 +119,29 @@ def test_a_batch_severed_halfway_is_completed_by_the_next_run(
     assert 0 < len(list(ledger.figures())) < len(twin.figures)
     ledger.sync()
     assert ledger.state() == twin
+    assert ledger.sync()["planned"] == 0
+
+
+@pytest.mark.parametrize("ledger", ["salesforce_jobs"], indirect=True)
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_killed_inside_a_job_ends_as_one_never_killed(
+    ledger: Ledger, twins: Mapping[str, State], stage: str
+) -> None:
+    ledger.killed(request=STAGES[stage])
+    assert ledger.sync()["conflicts"] == 0
+    assert ledger.state() == twins[ledger.tool]
+    assert ledger.sync()["planned"] == 0
+    jobs = ledger.app.extensions["portico"].jobs.kept.values()
+    assert {job.state for job in jobs if job.order["operation"] != "query"} <= {"JobComplete", "Aborted"}
+
+
+@pytest.mark.parametrize(("database", "statement"), TRANSACTIONS, indirect=["database"])
+def test_a_run_killed_inside_a_transaction_ends_as_one_never_killed(
+    database: str, statement: str, city: City, twins: Mapping[str, State], tmp_path: Path
+) -> None:
+    ledger = Ledger("sql", city, tmp_path, database)
+    ledger.killed(statement=statement)
+    assert len(list(ledger.figures())) == (2 if statement.endswith(":3") else 0)
+    assert ledger.sync()["conflicts"] == 0
+    assert ledger.state() == twins["sql"]
     assert ledger.sync()["planned"] == 0
