@@ -165,9 +165,7 @@ def carry_forward_pending(lines: Sequence[Money], sums: Budget) -> Decimal | Non
         (line.encumbered or Decimal(0) for line in lines if line.period == CARRIED_PERIOD), Decimal(0)
     )
     available = sums.available
-    if carried <= 0 or available is None or not -carried <= available < 0:
-        return None
-    return carried
+    return carried if available is not None and -carried <= available < 0 else None
 
 
 def period_start(calendar: FiscalCalendar, year: int, period: int) -> date:

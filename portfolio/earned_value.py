@@ -275,8 +275,7 @@ def _estimates(
         sheet.put("vac", bac - eac if eac is not None else None, nothing_earned)
         sheet.put("tcpi", *to_complete(bac, ev, ac, bac))
         sheet.put("tcpi_eac", *(to_complete(bac, ev, ac, eac) if eac is not None else (None, nothing_earned)))
-    known = ac is not None and bottom_up_etc is not None
-    bottom_up = ac + bottom_up_etc if known and ac is not None and bottom_up_etc is not None else None
+    bottom_up = ac + bottom_up_etc if ac is not None and bottom_up_etc is not None else None
     sheet.put("eac_bottom_up", bottom_up, "no estimate of the rest in hours, or no cost per hour")
 
 
@@ -314,10 +313,10 @@ def _findings(
         found.append("The cumulative actual cost is negative.")
     if ev and ac == 0:
         found.append("Value is earned without cost: are actuals missing?")
-    if ac and ev == 0 and ac > 0:
+    if ac is not None and ac > 0 and ev == 0:
         found.append("Cost is incurred and nothing is earned.")
     if bac is not None and ev is not None and ev > bac:
         found.append("More is earned than was budgeted: scope grew without a new baseline.")
-    if pv is not None and ev and pv == 0:
+    if ev and pv == 0:
         found.append("Value is earned before any was planned.")
     return tuple(found)

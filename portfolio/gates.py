@@ -34,8 +34,8 @@ class CriterionResult:
     criterion: str
     met: bool
     because: str
-    unconfirmed: bool = False
-    evidence: Evidence | None = None
+    unconfirmed: bool
+    evidence: Evidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,15 @@ class GateResult:
     decided_by: str | None
     note: str | None
     criteria: tuple[CriterionResult, ...]
-    conditions: tuple[Condition, ...] = ()
-    decision: str | None = None
-    unmet: tuple[str, ...] = ()
-    lapsed: tuple[Condition, ...] = ()
-    valid_until: date | None = None
-    expired: bool = False
-    source: Source | None = None
+    conditions: tuple[Condition, ...]
+    decision: str | None
+    unmet: tuple[str, ...]
+    lapsed: tuple[Condition, ...]
+    valid_until: date | None
+    expired: bool
+    source: Source | None
     """The tool's record that holds the decision."""
-    unconfirmed: bool = False
+    unconfirmed: bool
 
     @property
     def passed(self) -> bool:

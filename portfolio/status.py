@@ -98,7 +98,7 @@ def goal(rule: Rule) -> Decimal | None:
 def held(ratio: Ratio, rule: Rule, found: str) -> str:
     """The sentence that tells that the colour is only held by the hysteresis; empty where it is not."""
     plain = _by_limits(ratio, rule, Decimal(0))
-    if RANK.get(found, 0) <= RANK[plain]:
+    if RANK[found] <= RANK[plain]:
         return ""
     return f" It would be {plain}, and stays {found} until it is {rule.hysteresis:f} inside the limit."
 

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.fiscal import FiscalCalendar
-from portfolio.budget import Budget, LedgerTerms, by, newest, of_year, period_start, total, variance
+from portfolio.budget import (
+    Budget,
+    LedgerTerms,
+    by,
+    carry_forward_pending,
+    newest,
+    of_year,
+    period_start,
+    total,
+    variance,
+)
 from portfolio.facts import Money, Source
 
 D = Decimal
@@ -121,11 +131,54 @@ def test_a_column_that_one_ledger_never_fills_comes_from_the_other() -> None:
     )
 
 
-def test_spending_of_a_period_to_come_is_not_missing() -> None:
-    past = whole(revised_budget=50, actual=20, forecast=50, period="005")
-    coming = line(revised_budget=50, forecast=50, period="006")
-    assert summed(past, coming).actual == 20
-    assert total([past, coming], calendar=CALENDAR, today=date(2026, 12, 1)).actual is None
+def test_budget_and_spending_may_stand_under_different_accounts() -> None:
+    planned = line(revised_budget=100, source=Source("plan", "row 1"), account=None)
+    spent = whole(actual=40, encumbered=5, source=Source("books", "row 1"))
+    assert summed(planned, spent).variance == 55
+
+
+@pytest.mark.parametrize(
+    ("year", "period", "today", "actual"),
+    [
+        (2027, "006", "2026-11-30", 20),
+        (2027, "006", "2026-12-01", None),
+        (2027, None, "2026-06-30", 20),
+        (2027, None, "2026-07-01", None),
+        (2027, "Adj", "2026-06-30", 20),
+        (2027, "Adj", "2026-07-01", None),
+        (None, None, "2026-06-30", None),
+    ],
+)
+def test_spending_of_a_period_to_come_is_not_missing(
+    year: int | None, period: str | None, today: str, actual: int | None
+) -> None:
+    past = whole(revised_budget=50, actual=20, forecast=50, period="001")
+    coming = line(revised_budget=50, forecast=50, fiscal_year=year, period=period)
+    assert total([past, coming], calendar=CALENDAR, today=date.fromisoformat(today)).actual == actual
+
+
+@pytest.mark.parametrize(
+    ("available", "pending"),
+    [("-500.01", None), ("-500", 500), ("-0.01", 500), ("0", None), ("0.01", None), (None, None)],
+)
+def test_encumbrances_carried_forward_explain_an_overdrawn_year_up_to_their_amount(
+    available: str | None, pending: int | None
+) -> None:
+    lines = [
+        line(period="000", encumbered=300),
+        line(period="000", encumbered=200, account="6000"),
+        line(period="000", account="7000"),
+        line(period="001", encumbered=9000),
+    ]
+    zero = D(0)
+    sums = Budget(
+        revised_budget=None if available is None else D(available),
+        pre_encumbered=zero,
+        encumbered=zero,
+        actual=zero,
+    )
+    assert carry_forward_pending(lines, sums) == pending
+    assert carry_forward_pending(lines[-1:], sums) is None
 
 
 def test_a_forecast_overrun_is_not_hidden_by_an_account_without_forecast() -> None:
@@ -144,6 +197,17 @@ def test_year_to_date_amounts_are_replaced_not_added() -> None:
     kept = newest([october, september, other, last_year], terms)
     assert sorted(each.actual or D(0) for each in kept) == [1, 45, 500]
     assert newest([september, october], LedgerTerms()) == [september, october]
+
+
+def test_every_line_of_the_newest_period_of_an_account_is_kept() -> None:
+    terms = LedgerTerms(amounts={"ledger": "year_to_date"})
+    old, one, two = (
+        whole(actual=1, period="003"),
+        whole(actual=2, period="004"),
+        whole(actual=3, period="004"),
+    )
+    for lines in ([old, one, two], [one, old, two], [one, two, old]):
+        assert newest(lines, terms) == [one, two]
 
 
 def test_inception_to_date_amounts_keep_the_newest_of_all_years() -> None:

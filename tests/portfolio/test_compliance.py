@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Portfolio
-from portfolio.compliance import RULES, compliance, score
+from portfolio.compliance import RULES, adherence, compliance, score
 from portfolio.facts import Decision, Deliverable, Facts, Milestone, Risk, Source, StatusReport
 from portfolio.judge import Policy, judge
 from reports.data import build
@@ -221,6 +221,58 @@ def test_the_section_counts_scores_managers_and_documents() -> None:
         {"manager": "Mara", "projects": 1, "score": 1.0},
     ]
     assert found["documents"] == {"in_place": 1, "outdated": 0, "late": 1, "ahead": 2}
+
+
+def test_managers_come_from_the_lowest_score_and_those_without_any_last() -> None:
+    def project(manager: str, **kept: bool | None) -> dict[str, Any]:
+        return {"key": manager, "state": "active", "manager": manager, "compliance": kept}
+
+    found = compliance(
+        [
+            project("Half", data_fresh=True, gates_kept=False),
+            project("Unasked", data_fresh=None),
+            project("None kept", data_fresh=False),
+            project("All", data_fresh=True),
+            project("Also half", data_fresh=False, gates_kept=True),
+        ]
+    )["managers"]
+    assert [(each["manager"], each["score"]) for each in found] == [
+        ("None kept", 0),
+        ("Also half", 0.5),
+        ("Half", 0.5),
+        ("All", 1),
+        ("Unasked", None),
+    ]
+
+
+def test_a_gate_that_is_overdue_and_skipped_is_named_once() -> None:
+    passed = Decision("B", "waived", TODAY, "Board", None)
+    found = judged(replace(GOOD, decisions=(passed,)))["compliance"]["because"]["gates_kept"]
+    assert found == "Overdue or skipped: A."
+
+
+def test_what_is_missing_is_counted_over_the_running_projects() -> None:
+    def project(state: str, overall: dict[str, str | None], gates: list[str], papers: list[str]) -> Any:
+        return {
+            "state": state,
+            "status": {"overall": overall},
+            "gates": [{"status": each} for each in gates],
+            "deliverables": [{"state": each} for each in papers],
+            "compliance": {"data_fresh": True},
+        }
+
+    found = adherence(
+        [
+            project("active", {"value": "unknown", "declared": "green"}, ["overdue", "ready"], ["missing"]),
+            project("active", {"value": None}, ["overdue"], ["expired", "approved"]),
+            project("active", {"value": "red", "declared": "green"}, ["approved"], ["draft"]),
+            project("active", {"value": "green", "computed": "red", "declared": "amber"}, [], []),
+            project("active", {"value": "red", "computed": "green", "declared": "green"}, [], []),
+            project("completed", {"value": "unknown"}, ["overdue"], ["missing"]),
+        ]
+    )
+    assert (found["projects"], found["data_fresh"], found["unknown"]) == (5, 5, 2)
+    assert (found["watermelons"], found["gates_overdue"], found["deliverables_missing"]) == (2, 2, 2)
 
 
 def test_the_public_sees_answers_without_reasons_or_people() -> None:

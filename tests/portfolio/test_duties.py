@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from config.presets import Obligation
 from config.settings import Portfolio
-from portfolio.duties import Opening, Review, measured, review, standing_action
+from portfolio.duties import Opening, Review, effect, measured, review, standing_action
 from portfolio.duties import duties as duties_of
 from portfolio.facts import Action, Facts, Measured, Money
 from portfolio.judge import Judgement, Policy, judge
@@ -199,6 +199,44 @@ def test_a_closed_action_without_effect_is_told_after_a_while(days: int, *, told
         assert rows[0]["text"] == "Renegotiate was closed and had no effect."
         assert rows[0]["because"] == "Cost was red at 30% and is red at 30% now. Outcome: Signed."
         assert rows[0]["since"] == "2026-12-21"
+
+
+@pytest.mark.parametrize(
+    ("measure", "before", "now", "word"),
+    [
+        ("cpi", "0.70", "0.71", "improved"),
+        ("cpi", "0.70", "0.70", "no effect"),
+        ("cpi", "0.70", "0.69", "no effect"),
+        ("variance_share", "0.30", "0.29", "improved"),
+        ("variance_share", "0.30", "0.30", "no effect"),
+        ("variance_share", "0.30", "0.31", "no effect"),
+    ],
+)
+def test_an_index_improves_upwards_and_a_variance_downwards(
+    measure: str, before: str, now: str, word: str
+) -> None:
+    verdict = Verdict("red", "red", "rule", "because", {measure: D(now)}, {"measure": measure})
+    found = effect(mending(Measured(measure, D(before), "red")), {"cost": verdict})
+    assert found is not None
+    assert found[0] == word
+
+
+@pytest.mark.parametrize(("schedule", "cost", "due"), [(10, 30, 10), (30, 10, 10), (None, 30, 30)])
+def test_of_two_clocks_the_shorter_counts(schedule: int | None, cost: int, due: int) -> None:
+    own = [
+        {"dimension": name, "at_least": "0.1", "duty": "Tell", "source": "Policy 4", "due_days": days}
+        for name, days in (("schedule", schedule), ("cost", cost))
+    ]
+    rules = policy(status_rules="state_15_25", obligations=own)
+    assert opened(facts(1200, late=150), rules).due_on == TODAY + timedelta(days=due)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [mending(None), mending(Measured("variance_share", D("0.3"), "red"), dimension=None)],
+)
+def test_an_action_that_does_not_know_how_its_figure_stood_has_no_effect(action: Action) -> None:
+    assert judged(facts(1300, actions=(action,))).document["actions"][0]["effect"] is None
 
 
 def test_an_action_without_a_figure_has_no_effect_to_tell() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio import earned_value
-from portfolio.earned_value import baselines, earned_schedule, measure, to_complete
-from portfolio.facts import PlannedValue
+from portfolio.earned_value import Baseline, earned_schedule, measure, to_complete
 
 D = Decimal
 
@@ -234,6 +231,8 @@ def test_a_late_finish_shows_in_spi_t_only() -> None:
 @pytest.mark.parametrize(
     ("values", "ev", "wanted"),
     [
+        ([0, 10, 20], 1, "0.1"),
+        ([0, 1], 1, "1"),
         ([0, 10, 20], 5, "0.5"),  # less than the first period's value: the plan starts at time 0
         ([0, 0, 10, 10, 20], 10, "3"),  # a flat period counts as earned
         ([0, 0, 10], 0, "0"),  # nothing earned is time 0
@@ -247,55 +246,66 @@ def test_earned_schedule_at_the_edges(values: list[D | int], ev: int, wanted: st
 
 
 @pytest.mark.parametrize(
-    ("ev", "ac", "words"),
+    ("pv", "ev", "ac", "words"),
     [
-        (D(1), D(0), "without cost"),
-        (D(101), D(90), "More is earned"),
-        (D(1), D(-5), "negative"),
-        (D(0), D(5), "nothing is earned"),
+        (50, "50", "50", None),
+        (50, "0", "0", None),
+        (50, "0.01", "0", "without cost"),
+        (50, "100", "90", None),
+        (50, "100.01", "90", "More is earned"),
+        (50, "1", "-0.01", "negative"),
+        (50, "0", "0.01", "nothing is earned"),
+        (50, "0.01", "0.01", None),
+        (0, "0", "0", None),
+        (0, "0.01", "1", "before any was planned"),
+        (1, "0.01", "1", None),
+        (None, "1", "1", None),
     ],
 )
-def test_what_looks_wrong_is_a_finding(ev: D, ac: D, words: str) -> None:
-    assert any(words in finding for finding in measure(bac=D(100), pv=D(50), ev=ev, ac=ac).findings)
+def test_what_looks_wrong_is_a_finding(pv: int | None, ev: str, ac: str, words: str | None) -> None:
+    planned = None if pv is None else D(pv)
+    found = measure(bac=D(100), pv=planned, ev=D(ev), ac=D(ac)).findings
+    assert [words in each for each in found if words] == ([True] if words else [])
+    assert len(found) == (1 if words else 0)
 
 
-def test_clean_data_has_no_finding() -> None:
-    assert measure(bac=D(100), pv=D(50), ev=D(50), ac=D(50)).findings == ()
+@pytest.mark.parametrize(
+    ("plan_", "at", "ev", "name", "reason"),
+    [
+        ([0, 50], 1, 0, "ieac_t", "nothing is earned yet"),
+        ([0, 50], 0, 10, "spi_t", "the baseline has not begun"),
+        ([0, 50], 0, 10, "ieac_t", "the baseline has not begun"),
+        ([0, 50], None, 10, "spi_t", "the start of the baseline is unknown"),
+        ([0, 50], None, 10, "sv_t", "the start of the baseline is unknown"),
+        ([0, 50], 1, None, "earned_schedule", "percent complete is unknown"),
+        ([0, 0], 1, 10, "earned_schedule", "no baseline"),
+        ([], 1, 10, "earned_schedule", "no baseline"),
+        (None, 1, 10, "spi_t", "no baseline"),
+    ],
+)
+def test_a_figure_of_time_that_cannot_be_computed_says_why(
+    plan_: list[int] | None, at: int | None, ev: int | None, name: str, reason: str
+) -> None:
+    found = measure(
+        bac=D(100),
+        pv=D(50),
+        ev=None if ev is None else D(ev),
+        ac=D(1),
+        plan=None if plan_ is None else [D(each) for each in plan_],
+        at=None if at is None else D(at),
+    )
+    assert (getattr(found, name), found.reasons[name]) == (None, reason)
 
 
-MONTHS = [PlannedValue("v1", date(2026, 1, 1), date(2026, month, 28), D(10 * month)) for month in range(2, 7)]
+@pytest.mark.parametrize(("plan_", "earned"), [([0, 1], "1"), ([0, 0, 20], "1.5"), ([0, 20, 20], "0.5")])
+def test_a_plan_has_a_time_for_what_is_earned_wherever_its_value_lies(plan_: list[int], earned: str) -> None:
+    found = measure(bac=D(100), pv=D(1), ev=D(10), ac=D(1), plan=[D(each) for each in plan_], at=D(1))
+    assert found.earned_schedule == D(earned)
 
 
-def test_a_baseline_is_read_in_periods_of_its_own() -> None:
-    (found,) = baselines(MONTHS, date(2026, 1, 31))
-    assert found.bac == 60
-    assert found.periods == 5
-    assert found.time_at(date(2026, 1, 15)) == 0
-    assert found.time_at(date(2026, 2, 14)) == D("0.5")
-    assert found.time_at(date(2026, 2, 28)) == 1
-    assert found.time_at(date(2026, 7, 29)) == 6
-    assert found.planned_value(D("0.5")) == 10
-    assert found.planned_value(D(9)) == 60
-
-
-def test_a_first_point_of_zero_is_the_start() -> None:
-    points = [PlannedValue("v1", None, date(2026, 1, 1), D(0)), *MONTHS]
-    points = [PlannedValue("v1", None, each.day, each.planned_value) for each in points]
-    (found,) = baselines(points, None)
-    assert found.days[0] == date(2026, 1, 1)
-    assert found.periods == 5
-
-
-def test_a_baseline_without_a_start_knows_no_time_in_its_first_period() -> None:
-    (found,) = baselines(MONTHS, None)
-    assert found.time_at(date(2026, 2, 1)) is None
-    assert found.time_at(date(2026, 3, 14)) == D("1.5")
-
-
-def test_the_newest_baseline_comes_last() -> None:
-    second = [PlannedValue("a", date(2026, 4, 1), each.day, each.planned_value * 2) for each in MONTHS]
-    unset = [PlannedValue("z", None, each.day, D(1)) for each in MONTHS]
-    assert [each.bac for each in baselines([*second, *MONTHS, *unset], None)] == [1, 60, 120]
+def test_planned_value_of_a_day_that_the_plan_leaves_out_says_so() -> None:
+    assert measure(bac=D(100), pv=None, ev=D(1), ac=D(1)).reasons["pv"] == "the plan says nothing of this day"
+    assert measure(bac=None, pv=None, ev=None, ac=None).reasons["pv"] == "no baseline"
 
 
 amounts = st.decimals(min_value=1, max_value=10**9, places=2)
@@ -331,7 +341,7 @@ def test_earned_schedule_gives_back_the_planned_value(steps: list[int], share: D
         return
     ev = values[-1] * share
     at = earned_schedule(values, ev)
-    baseline = earned_value.Baseline(tuple([None] * len(values)), tuple(values))
+    baseline = Baseline(tuple([None] * len(values)), tuple(values))
     assert abs(baseline.planned_value(at) - ev) <= D("1e-9") * values[-1]
 
 
