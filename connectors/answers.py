@@ -10,10 +10,19 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from connectors.errors import Conflict, ConnectorError, ContractBroken, CredentialsRefused, Invalid, NotFound
+from connectors.errors import (
+    Conflict,
+    ConnectorError,
+    ContractBroken,
+    CredentialsRefused,
+    Invalid,
+    NotFound,
+    StopConnection,
+)
 
 CHECK_ADDRESS = "Check url and that the tool's version is supported."
 CHECK_ACCOUNT = "Check the user, token or secret of this connection, its expiry, and its rights."
+PROXY_ACCOUNT = "Give the proxy's user and password in proxy: http://user:${PASSWORD}@host:port."
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """The statuses after which a repeatable call is repeated."""
 
@@ -25,6 +34,7 @@ _REFUSALS: Mapping[int, tuple[type[ConnectorError], str]] = {
     409: (Conflict, "The next run reads the record and plans again."),
     410: (ContractBroken, "The tool has withdrawn this interface: update Portico, or check url."),
     412: (Conflict, "The next run reads the record and plans again."),
+    407: (StopConnection, PROXY_ACCOUNT),
     413: (Invalid, ""),
     422: (Invalid, ""),
 }

@@ -28,6 +28,7 @@ from urllib3.exceptions import (
     LocationParseError,
     MaxRetryError,
     NewConnectionError,
+    ProxyError,
     ReadTimeoutError,
 )
 from urllib3.util import Url, parse_url
@@ -35,6 +36,7 @@ from urllib3.util import Url, parse_url
 from connectors.answers import (
     CHECK_ACCOUNT,
     CHECK_ADDRESS,
+    PROXY_ACCOUNT,
     RETRIED,
     CutShort,
     excerpt,
@@ -380,6 +382,9 @@ class Http:
         reason = error.args[0] if error.args else None
         if isinstance(reason, MaxRetryError):
             reason = reason.reason
+        if "407" in str(reason) and isinstance(reason, ProxyError):
+            said = "cannot be reached: the proxy wants to know who asks (407)"
+            raise self._error(StopConnection, call, said, PROXY_ACCOUNT) from None
         if "CERTIFICATE_VERIFY_FAILED" in str(reason):
             said = "has a certificate that cannot be verified"
             fix = "Set ca_file to your certificate authority's bundle, or renew the server's certificate."

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from portfolio import facts
-from portfolio.store import touched
+from portfolio.store import leases, touched
 from portfolio.store.tables import action, decision, narrative, override, rebaseline, review
 
 
@@ -48,7 +48,11 @@ def decide(
 
 
 def last_decision(db: Connection, project_key: str, gate: str) -> Row[Any] | None:
-    """The decision about a gate that counts among those recorded by command, or None."""
+    """The decision about a gate that counts among those recorded by command, or None.
+
+    Nobody else is told until this transaction ends: what two people change at the same time is changed one after the other.
+    """
+    leases.lock(db, "decisions")
     mine = select(decision).where(decision.c.project_key == project_key, decision.c.gate == gate)
     return db.execute(
         mine.order_by(decision.c.decided_on.desc(), decision.c.id.desc()).limit(1)

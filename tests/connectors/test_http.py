@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any
 
@@ -83,7 +84,7 @@ class Exchange(BaseHTTPRequestHandler):
         plays = self.server.plays
         (plays.pop(0) if len(plays) > 1 else plays[0])(self)
 
-    do_GET = do_POST = do_PUT = do_PATCH = play  # noqa: N815 - the base class's names
+    do_GET = do_POST = do_PUT = do_PATCH = do_CONNECT = play  # noqa: N815 - the base class's names
 
 
 class Tool(ThreadingHTTPServer):
@@ -488,6 +489,47 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
         with http(url) as (client, _), pytest.raises(StopConnection, match="certificate") as caught:
             client.request("GET", "/")
     assert "ca_file" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("other.example.gov", NOW + timedelta(days=3650)), ("127.0.0.1", NOW - timedelta(days=300))],
+    ids=["another name", "expired"],
+)
+def test_a_certificate_that_does_not_hold_is_refused(name: str, ends: datetime, tmp_path: Path) -> None:
+    authority, bundle = trustme.CA(), tmp_path / "ours.pem"
+    authority.cert_pem.write_to_path(bundle)
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, not_before=NOW - timedelta(days=900), not_after=ends).configure_cert(context)
+    with tool(says(200, b"[1]")) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        url = server.url.replace("http:", "https:")
+        with http(url, ca_file=str(bundle)) as (client, _), pytest.raises(StopConnection) as caught:
+            client.request("GET", "/")
+        assert "certificate" in str(caught.value)
+        assert server.seen == []
+
+
+def test_a_name_that_does_not_resolve_is_unavailable_also_for_a_write() -> None:
+    with http("https://tool.invalid") as (client, slept), pytest.raises(Unavailable) as caught:
+        client.request("PUT", "/items/1", json={})
+    assert "its name does not resolve" in str(caught.value)
+    assert slept == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_refuses_is_named_without_its_password(scheme: str) -> None:
+    with tool(says(407, b"who are you?")) as proxy:
+        address = proxy.url.replace("//", "//portico:pr0xy-secret@")
+        host = "127.0.0.1:1" if scheme == "http" else "jira.example.gov"
+        with (
+            http(f"{scheme}://{host}", proxy=address) as (client, _),
+            pytest.raises(StopConnection) as caught,
+        ):
+            client.request("GET", "/")
+    assert "407" in str(caught.value)
+    assert "Give the proxy's user" in caught.value.fix
+    assert "pr0xy-secret" not in f"{caught.value} {caught.value.fix}"
 
 
 def test_no_secret_is_told(caplog: pytest.LogCaptureFixture) -> None:
