@@ -1,8 +1,10 @@
 """Jira's fields: their types, and each value's way between Jira's wire shape and a plain value.
 
 Wire shapes: text `"x"`, number `5`, date `"2026-01-31"`, date-time with an offset without colon, a choice
-`{"value": "Green"}`, rich text a document (ADF) on Cloud and wiki text on Data Center; null clears. A
-choice's text is not translated, unlike the names of statuses and types.
+`{"value": "Green"}`, several choices a list of them, a person `{"accountId": …}` on Cloud and `{"name": …}` on Data
+Center, rich text a document (ADF) on Cloud and wiki text on Data Center; null clears. A choice's text is not translated,
+unlike the names of statuses and types. As a plain value several choices are their texts in order, with commas; a person
+is the account id or the user name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +16,8 @@ from typing import Any
 from connectors.base import Plain
 from connectors.errors import Invalid
 
-WRITABLE = frozenset({"text", "rich text", "number", "date", "datetime", "option"})
+OPTIONS, PEOPLE = "array of option", "array of user"
+WRITABLE = frozenset({"text", "rich text", "number", "date", "datetime", "option", OPTIONS, "user", PEOPLE})
 _TYPES = {"string": "text", "number": "number", "date": "date", "datetime": "datetime", "option": "option"}
 _BLOCKS = frozenset(
     {"paragraph", "heading", "codeBlock", "blockquote", "listItem", "tableRow", "rule", "panel"}
@@ -59,12 +62,13 @@ def decode(value: Any, type_: str) -> Plain:
     if isinstance(value, Mapping):
         if value.get("type") == "doc":
             return text_of_document(value) or None
+        if type_ in ("user", PEOPLE):
+            return value.get("accountId") or value.get("name")
         named = next((value[key] for key in ("value", "name", "displayName", "key") if value.get(key)), None)
         return None if named is None else str(named)
     if isinstance(value, list):
-        return (
-            ", ".join(str(each) for each in (decode(one, type_) for one in value) if each is not None) or None
-        )
+        texts = [str(each) for each in (decode(one, type_) for one in value) if each is not None]
+        return ", ".join(sorted(texts) if type_ in (OPTIONS, PEOPLE) else texts) or None
     text = str(value)
     if type_ == "datetime":
         at = instant(text)
@@ -72,19 +76,25 @@ def decode(value: Any, type_: str) -> Plain:
     return text
 
 
-def encode(value: Plain, field: FieldType, *, document: bool) -> Any:
-    """The wire value of a plain value; `document`: rich text is ADF. Raises Invalid if it does not fit."""
+def encode(value: Plain, field: FieldType, *, cloud: bool) -> Any:
+    """The wire value of a plain value, as each product has it. Raises Invalid if it does not fit."""
     if value is None:
         return None
     try:
         if field.type == "text":
             return _text(value)
         if field.type == "rich text":
-            return document_of_text(_text(value)) if document else _text(value)
+            return document_of_text(_text(value)) if cloud else _text(value)
         if field.type == "number":
             return _number(value)
         if field.type == "option":
             return {"value": _text(value)}
+        if field.type == OPTIONS:
+            return [{"value": each} for each in parts(_text(value))]
+        if field.type == "user":
+            return _person(_text(value), cloud=cloud)
+        if field.type == PEOPLE:
+            return [_person(each, cloud=cloud) for each in parts(_text(value))]
         if field.type == "date":
             return _day(_text(value))
         if field.type == "datetime":
@@ -93,7 +103,16 @@ def encode(value: Plain, field: FieldType, *, document: bool) -> Any:
         text = f"{field.name} ({field.id}) is a {field.type} field and cannot hold {value!r}."
         raise Invalid(text, fix="Write this figure to a field of another type.") from None
     text = f"{field.name} ({field.id}) has the type {field.type}, which Portico does not write."
-    raise Invalid(text, fix="Use a text, number, date, date-time or single-choice field.")
+    raise Invalid(text, fix="Use a text, number, date, date-time, choice or user field.")
+
+
+def parts(text: str) -> list[str]:
+    """The members of a list as a plain value has them."""
+    return [each for each in (part.strip() for part in text.split(",")) if each]
+
+
+def _person(name: str, *, cloud: bool) -> dict[str, str]:
+    return {"accountId" if cloud else "name": name}
 
 
 def instant(text: object) -> datetime | None:

@@ -10,7 +10,7 @@ from connectors.jira_fields import WRITABLE, FieldType
 from connectors.jira_site import Site, segment
 
 _SKEW_SECONDS = 300
-_UNWRITABLE = "Portico does not write {} fields: use text, number, date, date-time or single choice."
+_UNWRITABLE = "Portico does not write {} fields: use text, number, date, date-time, choice or user."
 
 
 def described(site: Site, carriers: Sequence[str]) -> Sequence[FieldInfo]:
@@ -53,6 +53,16 @@ def edit_rights(site: Site, carriers: Sequence[str]) -> Iterator[Finding]:
         elif not held["EDIT_ISSUES"].get("havePermission"):
             text = f"The account may not edit issues of project {project}."
             yield Finding("error", project, text, f"Give it the permission Edit issues in {project}.")
+
+
+def person_known(site: Site, person: Mapping[str, str]) -> bool:
+    """Whether the site knows this person, given as Cloud (`accountId`) or Data Center (`name`) writes one."""
+    params = {"username" if name == "name" else name: value for name, value in person.items()}
+    try:
+        site.ask("GET", f"{site.api}/user", params=params)
+    except (NotFound, Invalid):
+        return False
+    return True
 
 
 def options_of(site: Site, key: str) -> Mapping[str, Mapping[str, str]]:

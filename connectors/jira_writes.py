@@ -14,10 +14,10 @@ from connectors.base import Outcome, Patch, Shown, Target
 from connectors.errors import Conflict, Invalid, NotFound, OutcomeUnknown, Retry, SkipRecord
 from connectors.http import Answer
 from connectors.jira_bulk import ALONE, TASK_SIZE, edited, run_bulk
-from connectors.jira_fields import decode, encode, plain_instant
+from connectors.jira_fields import OPTIONS, PEOPLE, decode, encode, plain_instant
 from connectors.jira_issue import browse, instant_of, values
 from connectors.jira_lookup import AT_ONCE, bulk, one
-from connectors.jira_rights import options_of, screen_fix
+from connectors.jira_rights import options_of, person_known, screen_fix
 from connectors.jira_site import Json, Site, segment
 
 
@@ -54,6 +54,7 @@ class Writer:
         self._sleep = sleep
         self._loud: set[str] = set()
         self._options: dict[tuple[str, str], Mapping[str, Mapping[str, str]]] = {}
+        self._people: dict[str, bool] = {}
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
         """Writes each patch that differs from what its issue shows now; many alike at once, where Cloud can."""
@@ -156,17 +157,21 @@ class Writer:
         for name, value in patch.values.items():
             if name not in self._site.fields:
                 raise Invalid(f"{self._site.name} has no field {name}.", fix=self._unknown(name))
-            encode(value, self._site.fields[name], document=self._site.server.cloud)
+            encode(value, self._site.fields[name], cloud=self._site.server.cloud)
         return self._names(patch)
 
     def _change(self, patch: Patch, issue: Json, names: Sequence[str]) -> Change | None:
         """What of a patch differs from what the issue shows; None if nothing does.
 
-        Raises Conflict if the issue is no more what the plan saw, Invalid for an option that it has not.
+        Raises Conflict if the issue is no more what the plan saw, Invalid for an option or a person that it has not.
         """
         types, cloud = self._site.fields, self._site.server.cloud
         now = values(issue, names, types)
-        wired = {name: encode(value, types[name], document=cloud) for name, value in patch.values.items()}
+        wired = {
+            name: encode(value, types[name], cloud=cloud)
+            for name, value in patch.values.items()
+            if value != now[name]
+        }
         changed = {
             name: value for name, value in wired.items() if decode(value, types[name].type) != now[name]
         }
@@ -177,19 +182,45 @@ class Writer:
             text = f"{issue.get('key')}: {', '.join(types[each].name for each in stale)} changed since it was read."
             raise Conflict(text, fix="The next run reads the issue and plans again.")
         return Change(
-            patch, issue, {name: self._by_id(issue, name, value) for name, value in changed.items()}, names
+            patch, issue, {name: self._found(issue, name, value) for name, value in changed.items()}, names
         )
 
-    def _by_id(self, issue: Json, name: str, value: Any) -> Any:
-        """A choice by its option's id, which survives a renaming. Raises Invalid for an option that is not there."""
-        field = self._site.fields[name]
-        if field.type != "option" or value is None:
+    def _found(self, issue: Json, name: str, value: Any) -> Any:
+        """A value that Jira surely has: choices by their options' ids, which survive a renaming, and people whom it knows.
+
+        Raises Invalid for an option or a person that is not there.
+        """
+        type_ = self._site.fields[name].type
+        if value is None or type_ not in ("option", OPTIONS, "user", PEOPLE):
             return value
-        held = issue.get("fields") or {}
-        place = (str((held.get("project") or {}).get("id")), str((held.get("issuetype") or {}).get("id")))
-        if place not in self._options:
-            self._options[place] = options_of(self._site, str(issue.get("id")))
-        options = self._options[place].get(name)
+        if type_ == "option":
+            return self._by_id(issue, name, value)
+        if type_ == OPTIONS:
+            return self._by_ids(issue, name, value)
+        for each in value if type_ == PEOPLE else [value]:
+            self._known(issue, name, each)
+        return value
+
+    def _by_ids(self, issue: Json, name: str, value: Sequence[Json]) -> list[Any]:
+        """Several choices; a text with a comma may be one option's own."""
+        whole = {"value": ", ".join(each["value"] for each in value)}
+        if whole["value"] in self._options_of(issue).get(name, ()):
+            return [self._by_id(issue, name, whole)]
+        return [self._by_id(issue, name, each) for each in value]
+
+    def _known(self, issue: Json, name: str, person: Mapping[str, str]) -> None:
+        (who,) = person.values()
+        if who not in self._people:
+            self._people[who] = person_known(self._site, person)
+        if not self._people[who]:
+            field = self._site.fields[name]
+            text = f"{issue.get('key')}: {field.name} ({name}) cannot hold {who!r}: {self._site.name} knows no such person."
+            kind = "account id" if self._site.server.cloud else "user name"
+            raise Invalid(text, fix=f"Write the {kind} of a person whom the account may see in values.")
+
+    def _by_id(self, issue: Json, name: str, value: Any) -> Any:
+        field = self._site.fields[name]
+        options = self._options_of(issue).get(name)
         if not options:
             return value
         if value["value"] not in options:
@@ -199,6 +230,13 @@ class Writer:
                 fix=f"Add the option to the context of {field.name} that covers the project, or correct values.",
             )
         return {"id": options[value["value"]]}
+
+    def _options_of(self, issue: Json) -> Mapping[str, Mapping[str, str]]:
+        held = issue.get("fields") or {}
+        place = (str((held.get("project") or {}).get("id")), str((held.get("issuetype") or {}).get("id")))
+        if place not in self._options:
+            self._options[place] = options_of(self._site, str(issue.get("id")))
+        return self._options[place]
 
     def _unknown(self, name: str) -> str:
         called = [each.id for each in self._site.fields.values() if each.name.casefold() == name.casefold()]

@@ -282,6 +282,13 @@ def _add_platform(app: Flask, site: Site) -> None:
         found = [_component(site, key, each) for key, each in every if each["id"] == id_]
         return jsonify(found[0]) if found else _error(404, "The component with id does not exist.")
 
+    @app.get("/rest/api/<version>/user")
+    def user() -> Answer:
+        who = request.args.get("accountId" if site.product == "cloud" else "username", "")
+        if who not in site.users:
+            return _error(404, "Specified user does not exist or you do not have required permissions")
+        return jsonify({"self": f"{request.url_root}rest/api/{g.version}/user?{who}", **site.person(who)})
+
     @app.get("/rest/api/<version>/status")
     def statuses() -> Answer:
         return jsonify([_with_self(each, "status") for each in site.statuses.values()])

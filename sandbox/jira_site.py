@@ -34,7 +34,7 @@ def custom(number: int, name: str, type_: str, kind: str, options: tuple[str, ..
     """A custom field of one of Jira's own types (`textfield`, `float`, `select` …)."""
     schema = {"type": type_, "custom": kind if ":" in kind else f"{_TYPES}:{kind}", "customId": number}
     if type_ == "array":
-        schema["items"] = "option" if options else "string"
+        schema["items"] = "option" if options else "user" if kind == "multiuserpicker" else "string"
     return FieldType(f"customfield_{number}", name, schema, options)
 
 
@@ -138,6 +138,8 @@ class Site:
     """By key."""
     issues: dict[int, Issue] = field(default_factory=dict)
     versions: dict[str, list[Json]] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
+    """People by account id (Cloud) or user name (Data Center): how each is shown."""
     components: dict[str, list[Json]] = field(default_factory=dict)
     boards: list[Json] = field(default_factory=list)
     estimates: dict[int, str] = field(default_factory=dict)
@@ -301,10 +303,13 @@ class Site:
                 if isinstance(value, int | float) and not isinstance(value, bool)
                 else "Operation value must be a number"
             )
-        if type_ == "option":
-            text = value.get("value") if isinstance(value, dict) else None
-            found = text in known.options or (isinstance(value, dict) and self._by_id(name, value.get("id")))
-            return None if found else "Specify a valid 'id' or 'name' for " + known.name
+        if type_ == "array":
+            if not isinstance(value, list):
+                return "data was not an array"
+            items = str(known.schema["items"])
+            return next((said for each in value if (said := self._odd(known, items, each))), None)
+        if type_ in ("option", "user"):
+            return self._odd(known, type_, value)
         if type_ == "date":
             return None if _parses(value, "%Y-%m-%d") else "Error parsing date string: " + str(value)
         if type_ == "datetime":
@@ -327,6 +332,28 @@ class Site:
             )
         return None
 
+    def _odd(self, known: FieldType, type_: str, value: Any) -> str | None:
+        """Why a choice or a person cannot be set."""
+        held = value if isinstance(value, dict) else {}
+        if type_ == "option":
+            good = held.get("value") in known.options or self._by_id(known.id, held.get("id"))
+            return None if good else "Specify a valid 'id' or 'name' for " + known.name
+        if type_ == "user":
+            who = held.get("accountId" if self.product == "cloud" else "name")
+            return None if who in self.users else f"User '{who}' does not exist."
+        return None
+
+    def person(self, who: str) -> Json:
+        """A person as this product shows one."""
+        if self.product == "cloud":
+            return {
+                "accountId": who,
+                "accountType": "atlassian",
+                "displayName": self.users[who],
+                "active": True,
+            }
+        return {"key": f"JIRAUSER-{who}", "name": who, "displayName": self.users[who], "active": True}
+
     def _by_id(self, name: str, id_: object) -> str | None:
         return next(
             (each for each in self.fields[name].options if self.option(name, each)["id"] == id_), None
@@ -334,16 +361,26 @@ class Site:
 
     def _stored(self, name: str, value: Any) -> Any:
         type_ = self.fields[name].schema["type"]
-        if value in (None, ""):
+        if value in (None, "", []):
             return None
+        if type_ == "array":
+            return [self._held(name, str(self.fields[name].schema["items"]), each) for each in value]
+        if type_ == "user":
+            return self._held(name, type_, value)
         if type_ == "option":
-            text = value.get("value") or self._by_id(name, value.get("id"))
-            return self.option(name, str(text))
+            return self._held(name, type_, value)
         if type_ == "number":
             return float(value)
         if type_ == "datetime":
             at = datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
             return self.printed(at)
+        return value
+
+    def _held(self, name: str, type_: str, value: Any) -> Any:
+        if type_ == "option":
+            return self.option(name, str(value.get("value") or self._by_id(name, value.get("id"))))
+        if type_ == "user":
+            return self.person(str(value["accountId" if self.product == "cloud" else "name"]))
         return value
 
     def printed(self, at: datetime) -> str:

@@ -18,6 +18,8 @@ from sync.translation import Translator, mapping_of
 from sync.wishes import STATUS_TASK
 
 SAMPLE = 200
+SEVERAL = "array of option"
+"""The type of a field that holds several of its options, as text with commas."""
 UNKNOWN = "unknown"
 """The type of a field of which the tool shows no description."""
 SKEW = timedelta(minutes=5)
@@ -183,7 +185,13 @@ def _field(
             info.hint or f"let the account edit {field}",
         )
     unknown = sorted(
-        {each for each in values.values() if each is not None and info.options and each not in info.options}
+        {
+            part
+            for each in values.values()
+            if each is not None and info.options and each not in info.options
+            for part in (each.split(", ") if info.type == SEVERAL else [each])
+            if part not in info.options
+        }
     )
     for each in unknown:
         yield Finding(

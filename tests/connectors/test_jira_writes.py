@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Plain
+from connectors.base import Patch, Plain, Target
 from connectors.errors import (
     Conflict,
     Invalid,
@@ -15,6 +15,7 @@ from connectors.errors import (
 )
 from connectors.jira_fields import document_of_text, text_of_document
 from sandbox.faults import Rule
+from sandbox.jira_site import custom
 from tests.connectors.jira_served import (
     COMPUTED,
     DUE,
@@ -75,7 +76,8 @@ def test_unknown_nodes_of_a_document_give_their_text() -> None:
         ({VARIANCE: "much"}, "cannot hold", "another type"),
         ({DUE: "next week"}, "cannot hold", "another type"),
         ({COMPUTED: "2026-07-01"}, "cannot hold", "another type"),
-        ({"customfield_10021": "Impediment"}, "does not write", "single-choice"),
+        ({"customfield_10021": "Impediment, Fire"}, "no option 'Fire'", "Flagged"),
+        ({"customfield_10020": "Sprint 1"}, "does not write", "choice or user"),
         ({"customfield_99999": "x"}, "no field", "Create the field"),
     ],
 )
@@ -88,6 +90,109 @@ def test_a_value_that_does_not_fit_is_refused_with_its_fix(
     assert said in outcome.error.text
     assert fix in outcome.error.fix
     assert either.site.write_log == []
+
+
+FLAGS, CONTACT, BOARD = "customfield_50001", "customfield_50002", "customfield_50003"
+
+
+def with_lists(served: Served) -> Mapping[str, Any]:
+    """Fields for several choices and for people; the wire values of the two people, as this product writes them."""
+    made = (
+        custom(50_001, "Flags", "array", "multiselect", ("Late", "Over budget", "Waiting, for money")),
+        custom(50_002, "Contact", "user", "userpicker"),
+        custom(50_003, "Board", "array", "multiuserpicker"),
+    )
+    served.site.fields = {**served.site.fields, **{each.id: each for each in made}}
+    served.site.users = {"ada": "Ada Lovelace", "bob": "Bob Moses"}
+    return {
+        each: {"accountId" if served.site.product == "cloud" else "name": each} for each in ("ada", "bob")
+    }
+
+
+def sent_fields(served: Served) -> Any:
+    (put,) = [each for each in served.sent if each.method == "PUT"]
+    assert isinstance(put.body, bytes)
+    return json.loads(put.body)["fields"]
+
+
+def test_several_choices_are_written_by_their_ids_in_any_order(either: Served) -> None:
+    with_lists(either)
+    either.add(1)
+    jira = either.connect(carriers=["CON-1"])
+    outcome = push(jira, "CON-1", {FLAGS: "Over budget, Late"})
+    assert outcome.shown.values == {FLAGS: "Late, Over budget"}
+    ids = {each: either.site.option(FLAGS, each)["id"] for each in either.site.fields[FLAGS].options}
+    assert sent_fields(either) == {FLAGS: [{"id": ids["Over budget"]}, {"id": ids["Late"]}]}
+    either.sent.clear()
+    assert push(jira, "CON-1", {FLAGS: "Over budget, Late"}, {FLAGS: "older"}).error is None
+    assert not [each for each in either.sent if each.method == "PUT"]
+    assert push(jira, "CON-1", {FLAGS: "Waiting, for money"}).error is None
+    assert sent_fields(either) == {FLAGS: [{"id": ids["Waiting, for money"]}]}
+    assert push(jira, "CON-1", {FLAGS: None}).shown.values == {FLAGS: None}
+    described = {each.id: each for each in jira.describe("issue")}
+    assert (described[FLAGS].type, described[FLAGS].writable) == ("array of option", True)
+    assert described[FLAGS].options == ("Late", "Over budget", "Waiting, for money")
+
+
+def test_an_unknown_choice_among_several_is_refused_before_any_write(either: Served) -> None:
+    with_lists(either)
+    either.add(1)
+    outcome = push(either.connect(), "CON-1", {FLAGS: "Late, Lost", GATE: "G1"})
+    assert isinstance(outcome.error, Invalid)
+    assert "no option 'Lost'; it has Late, Over budget" in outcome.error.text
+    assert not [each for each in either.sent if each.method == "PUT"]
+
+
+def test_people_are_written_by_what_identifies_them(either: Served) -> None:
+    people = with_lists(either)
+    (issue,) = either.add(1)
+    jira = either.connect()
+    outcome = push(jira, "CON-1", {CONTACT: "ada", BOARD: "bob, ada"})
+    assert outcome.shown.values == {CONTACT: "ada", BOARD: "ada, bob"}
+    assert sent_fields(either) == {CONTACT: people["ada"], BOARD: [people["bob"], people["ada"]]}
+    assert issue.fields[CONTACT]["displayName"] == "Ada Lovelace"
+    either.sent.clear()
+    either.site.users["ada"] = "Ada King"
+    issue.fields[CONTACT] = either.site.person("ada")
+    assert push(jira, "CON-1", {CONTACT: "ada", BOARD: "bob, ada"}).error is None
+    assert not [each for each in either.sent if each.method == "PUT"]
+
+
+@pytest.mark.parametrize("values", [{CONTACT: "eve"}, {BOARD: "ada, eve"}])
+def test_a_person_whom_jira_does_not_know_is_refused_before_any_write(
+    either: Served, values: Mapping[str, Plain]
+) -> None:
+    with_lists(either)
+    either.add(2)
+    jira = either.connect()
+    for key in ("CON-1", "CON-2"):
+        outcome = push(jira, key, values)
+        assert isinstance(outcome.error, Invalid)
+        assert "no such person" in outcome.error.text
+    asked = [each.url for each in either.sent if "/user?" in str(each.url) and "eve" in str(each.url)]
+    assert len(asked) == 1
+    assert not [each for each in either.sent if each.method == "PUT"]
+
+
+@pytest.mark.parametrize("name", [FLAGS, CONTACT])
+def test_a_list_or_person_off_the_screen_is_not_writable(either: Served, name: str) -> None:
+    with_lists(either)
+    either.add(1)
+    either.site.off_screen.add(("CON", name))
+    jira = either.connect(carriers=["CON-1"])
+    described = {each.id: each for each in jira.describe("issue")}
+    assert "edit screen of CON" in described[name].hint
+    outcome = push(jira, "CON-1", {name: "Late" if name == FLAGS else "ada"})
+    assert isinstance(outcome.error, Invalid)
+    assert "edit screen of CON" in outcome.error.fix
+
+
+def test_many_alike_with_several_choices_are_written_one_by_one(cloud: Served) -> None:
+    with_lists(cloud)
+    issues = cloud.add(51)
+    patches = [Patch(Target("issue", id=each.key, fields=(FLAGS,)), {FLAGS: "Late"}) for each in issues]
+    assert [each.error for each in cloud.connect(sleep=lambda _: None).push(patches)] == [None] * 51
+    assert not [path for _, path in cloud.site.requests if "/bulk/" in path]
 
 
 def test_a_field_off_the_screen_names_the_screen(either: Served) -> None:
