@@ -287,7 +287,9 @@ def _add_platform(app: Flask, site: Site) -> None:
         who = request.args.get("accountId" if site.product == "cloud" else "username", "")
         if who not in site.users:
             return _error(404, "Specified user does not exist or you do not have required permissions")
-        return jsonify({"self": f"{request.url_root}rest/api/{g.version}/user?{who}", **site.person(who)})
+        return jsonify(
+            {"self": f"{request.url_root}rest/api/{g.version}/user?{who}", **site.values.person(who)}
+        )
 
     @app.get("/rest/api/<version>/status")
     def statuses() -> Answer:

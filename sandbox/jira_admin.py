@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from flask import Flask, Response, jsonify, make_response, request
 
-from sandbox.jira_site import Site, custom
+from sandbox.jira_site import Site
+from sandbox.jira_values import custom
 
 _TYPES = {"float": "number", "select": "option", "datepicker": "date", "datetime": "datetime"}
 

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.city import City, Person, Project, WorkItem
-from sandbox.jira_site import FieldType, Issue, Json, Site, Worklog, custom, system
+from sandbox.jira_site import Issue, Json, Site, Worklog
+from sandbox.jira_values import FieldType, custom, system
 
 POINTS, SPRINT, FLAGGED, BLOCKED_WHY = (
     "customfield_10016", "customfield_10020", "customfield_10021", "customfield_10302",

@@ -9,38 +9,15 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sandbox.jira_jql import BadQuery, Query, Row, parse
+from sandbox.jira_values import FieldType, Values, option
 
 Json = dict[str, Any]
 Product = Literal["cloud", "datacenter"]
 
+
 NEW_YORK, CHICAGO = ZoneInfo("America/New_York"), ZoneInfo("America/Chicago")
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
-_TYPES = "com.atlassian.jira.plugin.system.customfieldtypes"
 _OFF_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
-
-
-@dataclass(frozen=True)
-class FieldType:
-    """A field: its schema as Jira shows it, and the texts of its options."""
-
-    id: str
-    name: str
-    schema: Mapping[str, Any]
-    options: tuple[str, ...] = ()
-    editable: bool = True
-
-
-def custom(number: int, name: str, type_: str, kind: str, options: tuple[str, ...] = ()) -> FieldType:
-    """A custom field of one of Jira's own types (`textfield`, `float`, `select` …)."""
-    schema = {"type": type_, "custom": kind if ":" in kind else f"{_TYPES}:{kind}", "customId": number}
-    if type_ == "array":
-        schema["items"] = "option" if options else "user" if kind == "multiuserpicker" else "string"
-    return FieldType(f"customfield_{number}", name, schema, options)
-
-
-def system(id_: str, name: str, type_: str, *, editable: bool = True) -> FieldType:
-    """A field that every Jira has."""
-    return FieldType(id_, name, {"type": type_, "system": id_}, editable=editable)
 
 
 @dataclass
@@ -234,7 +211,11 @@ class Site:
         errors = {name: text for name, value in wanted.items() if (text := self._refusal(issue, name, value))}
         if errors:
             return {"errorMessages": [], "errors": errors}
-        kept = {name: self._stored(name, value) for name, value in wanted.items() if name not in self.ignored}
+        kept = {
+            name: self.values.stored(self.fields[name], value)
+            for name, value in wanted.items()
+            if name not in self.ignored
+        }
         for name, value in kept.items():
             before = issue.fields.get(name)
             self.write_log.append(
@@ -253,12 +234,14 @@ class Site:
             and (issue.project, name) not in self.off_screen
         )
 
+    @property
+    def values(self) -> Values:
+        """What this site's fields take, and how they keep it."""
+        return Values(self.product == "cloud", self.users, self.printed)
+
     def option(self, name: str, text: str) -> Json:
         """An option of a choice field as Jira shows it."""
-        number = (
-            10_000 + int(re.sub(r"\D", "", name) or 0) % 1000 * 10 + self.fields[name].options.index(text)
-        )
-        return {"value": text, "id": str(number)}
+        return option(self.fields[name], text)
 
     def _known_projects(self, jql: str) -> None:
         for group in re.findall(r"project\s+(?:in\s*\(([^)]*)\)|=\s*([^\s)]+))", jql, re.IGNORECASE):
@@ -293,108 +276,12 @@ class Site:
     def _refusal(self, issue: Issue, name: str, value: Any) -> str | None:
         if not self.editable(issue, name):
             return _OFF_SCREEN.format(name)
-        known = self.fields[name]
-        if value is None:
-            return None
-        type_ = known.schema["type"]
-        if type_ == "number":
-            return (
-                None
-                if isinstance(value, int | float) and not isinstance(value, bool)
-                else "Operation value must be a number"
-            )
-        if type_ == "array":
-            if not isinstance(value, list):
-                return "data was not an array"
-            items = str(known.schema["items"])
-            return next((said for each in value if (said := self._odd(known, items, each))), None)
-        if type_ in ("option", "user"):
-            return self._odd(known, type_, value)
-        if type_ == "date":
-            return None if _parses(value, "%Y-%m-%d") else "Error parsing date string: " + str(value)
-        if type_ == "datetime":
-            return None if _parses(value, "%Y-%m-%dT%H:%M:%S.%f%z") else "Error parsing time: " + str(value)
-        if str(known.schema.get("custom", "")).endswith(":textarea") and self.product == "cloud":
-            adf = isinstance(value, dict) and value.get("type") == "doc"
-            return (
-                None
-                if adf
-                else "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
-            )
-        if type_ == "string":
-            if not isinstance(value, str):
-                return "Operation value must be a string"
-            short = len(value) <= 255 or str(known.schema.get("custom", "")).endswith(":textarea")
-            return (
-                None
-                if short
-                else "The entered text is too long. It exceeds the allowed limit of 255 characters."
-            )
-        return None
-
-    def _odd(self, known: FieldType, type_: str, value: Any) -> str | None:
-        """Why a choice or a person cannot be set."""
-        held = value if isinstance(value, dict) else {}
-        if type_ == "option":
-            good = held.get("value") in known.options or self._by_id(known.id, held.get("id"))
-            return None if good else "Specify a valid 'id' or 'name' for " + known.name
-        if type_ == "user":
-            who = held.get("accountId" if self.product == "cloud" else "name")
-            return None if who in self.users else f"User '{who}' does not exist."
-        return None
-
-    def person(self, who: str) -> Json:
-        """A person as this product shows one."""
-        if self.product == "cloud":
-            return {
-                "accountId": who,
-                "accountType": "atlassian",
-                "displayName": self.users[who],
-                "active": True,
-            }
-        return {"key": f"JIRAUSER-{who}", "name": who, "displayName": self.users[who], "active": True}
-
-    def _by_id(self, name: str, id_: object) -> str | None:
-        return next(
-            (each for each in self.fields[name].options if self.option(name, each)["id"] == id_), None
-        )
-
-    def _stored(self, name: str, value: Any) -> Any:
-        type_ = self.fields[name].schema["type"]
-        if value in (None, "", []):
-            return None
-        if type_ == "array":
-            return [self._held(name, str(self.fields[name].schema["items"]), each) for each in value]
-        if type_ == "user":
-            return self._held(name, type_, value)
-        if type_ == "option":
-            return self._held(name, type_, value)
-        if type_ == "number":
-            return float(value)
-        if type_ == "datetime":
-            at = datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
-            return self.printed(at)
-        return value
-
-    def _held(self, name: str, type_: str, value: Any) -> Any:
-        if type_ == "option":
-            return self.option(name, str(value.get("value") or self._by_id(name, value.get("id"))))
-        if type_ == "user":
-            return self.person(str(value["accountId" if self.product == "cloud" else "name"]))
-        return value
+        return self.values.refused(self.fields[name], value)
 
     def printed(self, at: datetime) -> str:
         """An instant as Jira prints it: milliseconds, the server zone's offset without a colon."""
         local = at.astimezone(self.server_zone)
         return local.strftime("%Y-%m-%dT%H:%M:%S.") + f"{local.microsecond // 1000:03}" + local.strftime("%z")
-
-
-def _parses(value: object, form: str) -> bool:
-    try:
-        datetime.strptime(str(value), form)  # noqa: DTZ007 - only whether it can be read
-    except ValueError:
-        return False
-    return isinstance(value, str)
 
 
 def _sorted(rows: list[tuple[Issue, Row]], query: Query) -> list[tuple[Issue, Row]]:

@@ -14,7 +14,8 @@ from connectors.jira_text import text_of, text_of_wiki
 from mapping.loading import load
 from sandbox.faults import Rule
 from sandbox.jira_city import statuses_of_the_city
-from sandbox.jira_site import Issue, Worklog, custom
+from sandbox.jira_site import Issue, Worklog
+from sandbox.jira_values import custom
 from tests.connectors.jira_served import EXPLANATION, GATE, NOON, STREAM, Served, look, push, records
 
 STATUS = {each["name"]: each for each in statuses_of_the_city().values()}

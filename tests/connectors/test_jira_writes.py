@@ -15,7 +15,7 @@ from connectors.errors import (
 )
 from connectors.jira_fields import document_of_text, text_of_document
 from sandbox.faults import Rule
-from sandbox.jira_site import custom
+from sandbox.jira_values import custom
 from tests.connectors.jira_served import (
     COMPUTED,
     DUE,
@@ -153,7 +153,7 @@ def test_people_are_written_by_what_identifies_them(either: Served) -> None:
     assert issue.fields[CONTACT]["displayName"] == "Ada Lovelace"
     either.sent.clear()
     either.site.users["ada"] = "Ada King"
-    issue.fields[CONTACT] = either.site.person("ada")
+    issue.fields[CONTACT] = either.site.values.person("ada")
     assert push(jira, "CON-1", {CONTACT: "ada", BOARD: "bob, ada"}).error is None
     assert not [each for each in either.sent if each.method == "PUT"]
 
