@@ -71,6 +71,36 @@ def test_the_first_finish_is_the_dates_own_else_the_time_phased_one() -> None:
     assert original_finish(replace(FACTS, baseline_dates=(), planned_values=later[:1])) is None
 
 
+@pytest.mark.parametrize(("dates", "finish"), [((), None), ((FIRST,), None), ((FIRST, SECOND), "2024-12-31")])
+def test_one_baseline_is_the_original_only_beside_a_later_one(
+    dates: tuple[BaselineDates, ...], finish: str | None
+) -> None:
+    facts = replace(FACTS, baseline_dates=dates, planned_values=())
+    assert original_finish(facts) == (DAY(finish) if finish else None)
+
+
+def test_a_time_phased_baseline_runs_from_its_start_to_its_last_point() -> None:
+    points = tuple(
+        PlannedValue(name, DAY(on), DAY(day), D(value))
+        for name, on in (("v1", "2024-01-10"), ("v2", "2025-09-01"))
+        for day, value in (("2024-03-31", 10), ("2024-06-30", 20), ("2024-12-31", 30))
+    )
+    facts = replace(FACTS, baseline_dates=(), planned_values=points)
+    assert original_finish(facts) == DAY("2024-12-31")
+    assert [(each.name, each.start, each.finish, each.planned_value) for each in versions(facts)] == [
+        ("dates", DAY("2024-01-01"), DAY("2026-12-31"), None),
+        ("v1", DAY("2024-01-01"), DAY("2024-12-31"), D(30)),
+        ("v2", DAY("2024-01-01"), DAY("2024-12-31"), D(30)),
+    ]
+
+
+@pytest.mark.parametrize(("start", "finish"), [("2024-01-01", None), (None, "2024-12-31"), (None, None)])
+def test_one_date_makes_a_baseline_and_none_makes_none(start: str | None, finish: str | None) -> None:
+    begin, end = (DAY(each) if each else None for each in (start, finish))
+    facts = replace(FACTS, start_baseline=begin, finish_baseline=end, baseline_dates=(), planned_values=())
+    assert [(each.start, each.finish) for each in versions(facts)] == ([(begin, end)] if begin or end else [])
+
+
 @pytest.mark.parametrize(
     ("days", "years"),
     [

@@ -94,10 +94,19 @@ def test_only_open_tickets_count() -> None:
         ],
         NOW,
     )
-    assert (found.open, found.breached, found.clocked, found.oldest_days) == (3, 1, 2, 9)
+    assert (found.open, found.breached, found.clocked, found.on_hold, found.oldest_days) == (3, 1, 2, 1, 9)
     assert found.by_priority == {"2 - High": 2, "none": 1}
     assert found.by_escalation == {"2": 1}
     assert found.breached_sources == (Source("snow", "INC1"),)
+
+
+def test_no_ticket_is_nothing_counted() -> None:
+    assert counted([], NOW) == TicketCounts()
+
+
+def test_a_ticket_that_came_back_counts_once_open_or_not() -> None:
+    came_back = [ticket(3, reopened=2), ticket(50, "closed", reopened=1), ticket(1)]
+    assert counted(came_back, NOW).reopened == 2
 
 
 def test_age_of_a_resolved_ticket_stands_still() -> None:
