@@ -72,6 +72,22 @@ def test_one_package_without_a_cost_leaves_money_out() -> None:
     plan, _ = plan_of((WORK[0], some), TERMS)
     assert plan is not None
     assert (plan.unit, plan.bac) == ("items", D(2))
+    assert plan.told == "planned days and estimates of 2 work packages in snow, as they are now"
+
+
+@pytest.mark.parametrize(
+    ("finish", "ends"),
+    [
+        ("2026-01-30", ["2026-01-30"]),
+        ("2026-01-31", ["2026-01-31"]),
+        ("2026-02-01", ["2026-01-31", "2026-02-01"]),
+        ("2026-02-28", ["2026-01-31", "2026-02-28"]),
+    ],
+)
+def test_a_plan_is_phased_by_month_ends_and_its_last_day(finish: str, ends: list[str]) -> None:
+    plan, _ = plan_of((dated("2026-01-11", finish, planned_cost=1),), TERMS)
+    assert plan is not None
+    assert [str(day) for day in plan.days] == ["2026-01-10", *ends]
 
 
 def test_without_due_days_there_is_no_plan() -> None:
