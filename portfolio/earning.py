@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from config.judging import EarnedValueTerms, Method
 from portfolio.facts import Facts, Milestone, Package
-from portfolio.shown import percent
+from portfolio.shown import percent, plain
 
 _HALF = Decimal("0.5")
 _ONE = Decimal(1)
@@ -143,18 +143,18 @@ def _told(
 ) -> str:
     whole = sum((each.weight for each in parts), Decimal(0))
     if len(parts) > 1:
-        sums = "; ".join(f"{each.method} {_plain(each.earned)} of {_plain(each.weight)}" for each in parts)
-        all_earned = _plain(sum((each.earned for each in parts), Decimal(0)))
-        return f"{all_earned} of {_plain(whole)} {unit} are earned ({sums}): {percent(share)}."
+        sums = "; ".join(f"{each.method} {plain(each.earned)} of {plain(each.weight)}" for each in parts)
+        all_earned = plain(sum((each.earned for each in parts), Decimal(0)))
+        return f"{all_earned} of {plain(whole)} {unit} are earned ({sums}): {percent(share)}."
     only = parts[0]
     if only.method == "physical_percent":
-        return f"{_plain(only.earned)} of {_plain(whole)} {unit} are physically done: {percent(share)}."
+        return f"{plain(only.earned)} of {plain(whole)} {unit} are physically done: {percent(share)}."
     if only.method == "level_of_effort":
-        return f"{_plain(only.earned)} of {_plain(whole)} {unit} are planned by today: {percent(share)}."
+        return f"{plain(only.earned)} of {plain(whole)} {unit} are planned by today: {percent(share)}."
     done = sum((weight for weight, each in weights if each.done), Decimal(0))
     started = sum((weight for weight, each in weights if each.started and not each.done), Decimal(0))
-    begun = f" and {_plain(started)} started" if only.method == "50/50" else ""
-    return f"{_plain(done)} of {_plain(whole)} {unit} are done{begun}: {percent(share)}."
+    begun = f" and {plain(started)} started" if only.method == "50/50" else ""
+    return f"{plain(done)} of {plain(whole)} {unit} are done{begun}: {percent(share)}."
 
 
 def _milestones(
@@ -171,7 +171,7 @@ def _milestones(
     reached = sum((weight for weight, each in weights if each.achieved_on), Decimal(0))
     count = sum(1 for each in milestones if each.achieved_on)
     share = reached / whole
-    weighing = f"weight {_plain(reached)} of {_plain(whole)}"
+    weighing = f"weight {plain(reached)} of {plain(whole)}"
     return share, f"{count} of {len(milestones)} milestones are achieved, {weighing}: {percent(share)}."
 
 
@@ -179,7 +179,3 @@ def _effort(planned_share: Decimal | None) -> tuple[Decimal | None, str]:
     if planned_share is None:
         return None, "Level of effort earns what is planned, and there is no time-phased baseline."
     return planned_share, f"Level of effort earns what is planned by today: {percent(planned_share)}."
-
-
-def _plain(value: Decimal) -> str:
-    return f"{round(value, 2).normalize() + 0:f}"

@@ -81,6 +81,20 @@ def test_what_is_done_counts_whole_whatever_its_share_says() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        ("0", "0 of 100 hours are done: 0%."),
+        ("1", "1 of 100 hours are done: 1%."),
+        ("10.125", "10.13 of 100 hours are done: 10.13%."),
+    ],
+)
+def test_hours_are_told_to_two_places_at_most(done: str, words: str) -> None:
+    part = replace(package(1, 0, status="done"), estimate_hours=D(done))
+    rest = replace(package(1, 0, status="todo"), estimate_hours=100 - D(done))
+    assert of("0/100", Facts("K", "N", packages=(part, rest)))[1] == words
+
+
 @pytest.mark.parametrize("method", BY_ITEMS)
 def test_nothing_to_earn_by_is_unknown(method: Method) -> None:
     nothing = (None, "There are no work packages to earn by.")
@@ -110,6 +124,11 @@ def test_a_package_earns_by_its_own_method_else_its_types_else_the_projects() ->
         ("level_of_effort", 3, D(20), D(5)),
     ]
     assert (found.share, found.method) == (D("0.55"), "50/50")
+
+
+def test_two_methods_are_told_apart_already() -> None:
+    found = of("0/100", Facts("K", "N", packages=MIXED[:2]))[1]
+    assert found == "50 of 80 hours are earned (0/100 30 of 30; physical_percent 20 of 50): 62.5%."
 
 
 def test_level_of_effort_needs_a_plan_for_single_packages_too() -> None:
