@@ -15,7 +15,7 @@ Project = Mapping[str, Any]
 Change = dict[str, Any]
 
 _COLOURED = ("overall", "schedule", "cost", "scope", "quality")
-_SPOKEN = {"approved_change": "an approved change", "unknown": "unknown"}
+_SPOKEN = {"approved_change": "an approved change"}
 _AMOUNTS = {"revised_budget": "The budget", "forecast": "The forecast", "actual": "What is spent"}
 _MOVING = {"finish_forecast": "The expected finish", "finish_baseline": "The baseline finish"}
 _COUNTED = {"done": "done", "blocked": "blocked", "overdue": "overdue"}

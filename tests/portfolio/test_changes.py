@@ -8,6 +8,8 @@ import pytest
 from portfolio.changes import changes
 
 GREEN = {"value": "green"}
+FIRST, SECOND = ({"connection": "snow", "external_key": key} for key in ("R1", "R2"))
+OLD = {"type": "risk", "title": "Old", "open": True, "source": FIRST}
 
 
 def project() -> dict[str, Any]:
@@ -28,14 +30,7 @@ def project() -> dict[str, Any]:
         "milestones": [{"name": "Pilot", "achieved_on": None}],
         "work": {"done": 3, "blocked": 0, "overdue": None},
         "ticket_counts": {"open": 2, "breached": 0},
-        "risks": [
-            {
-                "type": "risk",
-                "title": "Old",
-                "open": True,
-                "source": {"connection": "snow", "external_key": "R1"},
-            }
-        ],
+        "risks": [dict(OLD)],
         "outages": [],
     }
 
@@ -58,16 +53,28 @@ def project() -> dict[str, Any]:
             "2026-12-30",
             "The expected finish moved 1 day earlier, to 2026-12-30.",
         ),
+        (
+            ("schedule", "finish_forecast"),
+            "2027-01-01",
+            "The expected finish moved 1 day later, to 2027-01-01.",
+        ),
         (("schedule", "finish_baseline"), None, "The baseline finish is not known any more."),
         (("schedule", "percent_complete"), 0.4, "Done was 25%, is 40%."),
         (("cost", "forecast"), "1150.50", "The forecast rose by USD 250.50 to USD 1,150.50."),
+        (("cost", "forecast"), "900.01", "The forecast rose by USD 0.01 to USD 900.01."),
+        (("cost", "forecast"), "899.99", "The forecast fell by USD 0.01 to USD 899.99."),
         (("cost", "revised_budget"), "400.00", "The budget fell by USD 600.00 to USD 400.00."),
         (("cost", "actual"), "5.00", "What is spent is USD 5.00."),
         (("work", "done"), 4, "1 work item more done: 4."),
+        (("work", "done"), 2, "1 work item fewer done: 2."),
+        (("work", "done"), 1, "2 work items fewer done: 1."),
         (("work", "blocked"), 2, "2 work items more blocked: 2."),
         (("milestones", 0, "achieved_on"), "2026-11-20", "Milestone Pilot was achieved on 2026-11-20."),
         (("risks", 0, "open"), False, "Over: risk: Old."),
+        (("risks",), [OLD, {**OLD, "title": "Fresh", "source": SECOND}], "New: risk: Fresh."),
         (("ticket_counts", "open"), 1, "1 ticket fewer open: 1."),
+        (("ticket_counts", "open"), 0, "2 tickets fewer open: 0."),
+        (("ticket_counts", "open"), 3, "1 ticket more open: 3."),
         (("ticket_counts", "breached"), 2, "2 tickets more past their due time: 2."),
         (
             ("outages",),
@@ -88,6 +95,11 @@ def test_each_change_is_one_sentence(path: tuple[Any, ...], value: object, text:
 
 def test_nothing_changed_is_nothing_said() -> None:
     assert changes(project(), project(), "USD") == []
+
+
+def test_a_milestone_that_was_achieved_before_is_no_news() -> None:
+    done = project() | {"milestones": [{"name": "Pilot", "achieved_on": "2026-11-20"}]}
+    assert changes(done, done, "USD") == []
 
 
 def test_what_is_not_known_is_no_count() -> None:

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from config.judging import ServiceTerms
+from config.judging import Level, ServiceTerms
 from config.settings import Portfolio
 from portfolio.business_time import Calendar
 from portfolio.desk import flow
 from portfolio.facts import Facts, Source, Ticket
 from portfolio.judge import Policy, judge
-from portfolio.service_clock import clock, holds
+from portfolio.service_clock import clock, holds, running
 
 D = Decimal
 
@@ -166,6 +166,53 @@ def test_what_is_settled_or_on_hold_moves_no_more() -> None:
     assert clock(ticket(state_category="cancelled"), NOW, TERMS, NEW_YORK).moves_at is None
     held = ticket(state_category="on_hold", on_hold=((at("2026-11-23 10:00"), None),))
     assert clock(held, NOW, TERMS, NEW_YORK).moves_at is None
+
+
+@pytest.mark.parametrize(
+    ("now", "levels", "moves"),
+    [
+        ("2026-11-24 11:59", ("0.75", "1.5"), "2026-11-24 12:00:01"),  # three of four hours
+        ("2026-11-24 12:00", ("0.75", "1.5"), "2026-11-24 12:00:01"),
+        ("2026-11-24 12:00:01", ("0.75", "1.5"), "2026-11-24 13:00:01"),
+        ("2026-11-24 13:00:01", ("0.75", "1.5"), "2026-11-24 15:00:01"),
+        ("2026-11-24 15:00:01", ("0.75", "1.5"), None),
+        ("2026-11-24 12:00:01", (), "2026-11-24 13:00:01"),
+        ("2026-11-24 13:00:01", (), None),
+    ],
+)
+def test_a_clock_moves_a_second_after_each_level_and_after_its_end(
+    now: str, levels: tuple[str, ...], moves: str | None
+) -> None:
+    terms = TERMS.model_copy(update={"escalation": tuple(Level(at=D(each), to="Lead") for each in levels)})
+    by_tool = ticket("2026-11-24 09:00", due_at=at("2026-11-24 13:00"))
+    by_target = ticket("2026-11-24 09:00", priority="1 - Critical")
+    wanted = at(moves) if moves else None
+    assert [clock(each, at(now), terms, NEW_YORK).moves_at for each in (by_tool, by_target)] == [wanted] * 2
+
+
+def test_a_due_instant_before_the_opening_allows_no_time_and_has_no_share() -> None:
+    odd = clock(ticket("2026-11-24 09:00", due_at=at("2026-11-24 08:00")), NOW, TERMS, NEW_YORK)
+    assert (odd.allowed, odd.share, odd.breached) == (timedelta(0), None, True)
+
+
+@pytest.mark.parametrize(
+    ("holds_", "spans"),
+    [
+        ((), [(0, None)]),
+        (((1, 2),), [(0, 1), (2, None)]),
+        (((3, 4), (1, 2)), [(0, 1), (2, 3), (4, None)]),
+        (((1, 5), (2, 3)), [(0, 1), (5, None)]),
+        (((1, 3), (2, 5)), [(0, 1), (5, None)]),
+        (((1, 2), (3, None)), [(0, 1), (2, 3)]),
+    ],
+)
+def test_a_clock_runs_between_the_holds_in_whatever_order_they_come(
+    holds_: tuple[tuple[int, int | None], ...], spans: list[tuple[int, int | None]]
+) -> None:
+    def instants(hours: tuple[int, int | None]) -> tuple[datetime, datetime | None]:
+        return NOW + hours[0] * HOUR, None if hours[1] is None else NOW + hours[1] * HOUR
+
+    assert list(running(NOW, [instants(each) for each in holds_])) == [instants(each) for each in spans]
 
 
 def test_the_first_target_that_fits_counts() -> None:
