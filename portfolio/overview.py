@@ -164,8 +164,11 @@ def _due_order(project: Project, gate: Mapping[str, Any]) -> tuple[bool, str, st
 
 def colour(project: Project, dimension: str = "overall") -> str:
     """The colour of a dimension; `unknown` where there is none."""
-    found = (project["status"].get(dimension) or {}).get("value")
-    return found if found in COLOURS else "unknown"
+    return _coloured((project["status"].get(dimension) or {}).get("value"))
+
+
+def _coloured(word: str | None) -> str:
+    return word if word in COLOURS else "unknown"
 
 
 def colours_of(projects: Iterable[Project], dimension: str = "overall") -> dict[str, int]:
@@ -183,13 +186,13 @@ def trend(projects: Sequence[Project], as_of: str) -> list[dict[str, Any]]:
     days = sorted({point["as_of"] for each in projects for point in each["trend"]} | {as_of})
     counted = {day: Counter[str]() for day in days}
     for project in projects:
-        points = {point["as_of"]: point.get("overall") for point in project["trend"]}
+        points = {point["as_of"]: _coloured(point.get("overall")) for point in project["trend"]}
         points[as_of] = colour(project)
         current = None
         for day in days:
             current = points.get(day, current)
-            if day in points or current is not None:
-                counted[day][current if current in COLOURS else "unknown"] += 1
+            if current is not None:
+                counted[day][current] += 1
     return [{"as_of": day} | {name: counted[day][name] for name in COLOURS} for day in days]
 
 

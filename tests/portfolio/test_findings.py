@@ -185,6 +185,10 @@ def test_overdue_gates_are_told_by_the_first_of_them(
             decided("A", "deferred"),
             ("gate_held", "medium", "Gate A Gate A is deferred.", "2026-11-20", "Come back."),
         ),
+        (
+            replace(decided("A", "deferred"), note=None),
+            ("gate_held", "medium", "Gate A Gate A is deferred.", "2026-11-20", ""),
+        ),
         (decided("A", "waived", until=TODAY), None),
         (decided("A", "approved_with_conditions", Condition("Sign", TODAY)), None),
     ],

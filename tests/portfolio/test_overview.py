@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -57,6 +57,14 @@ def test_an_unknown_figure_lowers_coverage_and_never_counts_as_zero() -> None:
     assert totals["coverage"]["forecast"] == {"known": 0, "of": 1}
 
 
+def test_a_share_is_of_the_projects_that_know_both_of_its_parts() -> None:
+    silent = replace(money(1000, None), actual=None)
+    totals = overview(project("A", money=(money(100, 120),)), project("B", money=(silent,)))["totals"]
+    assert (totals["revised_budget"], totals["variance"]) == ("1100.00", "-20.00")
+    assert totals["variance_share"] == -0.2
+    assert totals["coverage"]["variance_share"] == {"known": 1, "of": 2}
+
+
 def test_an_empty_portfolio_has_no_totals() -> None:
     result = overview()
     assert result["totals"]["revised_budget"] is None
@@ -88,6 +96,7 @@ def test_counts_by_colour_department_and_state() -> None:
         (date(2026, 12, 21), [1, 1, 1, 0]),
         (date(2026, 12, 22), [0, 1, 1, 0]),
         (date(2027, 1, 20), [0, 1, 1, 0]),
+        (date(2027, 1, 21), [0, 0, 1, 0]),
         (date(2027, 2, 19), [0, 0, 1, 0]),
         (date(2027, 2, 20), [0, 0, 0, 0]),
     ],
@@ -96,6 +105,7 @@ def test_gates_due(day: date, wanted: list[int]) -> None:
     facts = project("A", milestones=(Milestone("G3", None, day, None, None),))
     counts = overview(facts)["counts"]
     assert [*counts["gates_due"].values(), counts["gates_overdue"]] == wanted
+    assert list(counts["gates_due"]) == ["30", "60", "90"]
     ended = overview(replace(facts, state="completed"))["counts"]
     assert [*ended["gates_due"].values(), ended["gates_overdue"]] == [0, 0, 0, 0]
 
@@ -152,41 +162,6 @@ def test_compliance_sees_stale_data_and_missed_gates() -> None:
     )
     found = overview(stale)["compliance"]
     assert found["data_fresh"] == found["gates_kept"] == {"met": 0, "of": 1}
-
-
-def test_the_roadmap_follows_department_priority() -> None:
-    rows = overview(
-        project("A", department="Water"),
-        project("B", priority="2"),
-        project("C", priority="1", start_planned=date(2026, 5, 1), finish_baseline=date(2027, 1, 1)),
-        project("D"),
-    )["roadmap"]
-    assert [row["project"] for row in rows] == ["C", "B", "D", "A"]
-    assert rows[0]["start"] == "2026-05-01"
-    assert rows[0]["baseline_finish"] == "2027-01-01"
-    assert [gate["gate"] for gate in rows[0]["gates"]][:2] == ["G0", "G1"]
-
-
-def test_the_roadmap_orders_the_tools_words_by_what_they_mean() -> None:
-    words = (
-        "Urgent",
-        "1 - Critical",
-        "High",
-        "P2",
-        "medium",
-        "3 - Moderate",
-        "Low",
-        "4",
-        "Lowest",
-        "?",
-        None,
-    )
-    rows = [
-        project(f"{place:02}", priority=word, start_planned=date(2026, 1, 1) + timedelta(days=place))
-        for place, word in enumerate(words)
-    ]
-    found = overview(*reversed(rows))["roadmap"]
-    assert [row["project"] for row in found] == [f"{place:02}" for place in range(len(words))]
 
 
 def allocation(
