@@ -59,11 +59,11 @@ def percent_complete(facts: Facts) -> tuple[Decimal | None, str]:
         return None, reason
     if own is not None:
         return own, f"The project's own percent complete is {percent(own)}."
-    counted = facts.work.todo + facts.work.in_progress + facts.work.done if facts.work else 0
-    if facts.work is None or not counted:
+    work = facts.work
+    if work is None or not (counted := work.todo + work.in_progress + work.done):
         return None, "percent complete is unknown"
-    share = Decimal(facts.work.done) / counted
-    return share, f"{facts.work.done} of {counted} work items are done: {percent(share)}."
+    share = Decimal(work.done) / counted
+    return share, f"{work.done} of {counted} work items are done: {percent(share)}."
 
 
 def current_plan(facts: Facts, terms: EarnedValueTerms) -> tuple[earned_value.Baseline | None, str]:

@@ -174,6 +174,67 @@ def test_reversals_are_legal_and_a_negative_account_is_told() -> None:
     ]
 
 
+def test_a_line_of_nothing_is_no_reversal_and_an_account_of_nothing_is_not_negative() -> None:
+    shown = state(
+        line(actual=0),
+        line(actual="0.01"),
+        line(actual="-0.01"),
+        line(actual="-0.01", account="6000"),
+        line(actual="0.01", account="7000"),
+        line(actual=None, account="8000"),
+    )
+    assert found(shown, "reversals") == [(2027, [], "2 negative lines (reversals, credits), -0.02 in all")]
+    assert found(shown, "negative_actual") == [
+        (2027, ["1402 010 CC1 6000"], "1 accounts have a negative actual amount in all")
+    ]
+    (level,) = found(state(line(actual=5), line(actual=-5)), "reversals")
+    assert level == (2027, [], "1 negative lines (reversals, credits), -5 in all")
+    assert not found(state(line(actual=5), line(actual=-5)), "negative_actual")
+
+
+def test_ledgers_are_told_by_name_and_year_those_without_a_year_first() -> None:
+    shown = state(
+        line("plan", fiscal_year=2026),
+        line(fiscal_year=2027),
+        line("plan", fiscal_year=None),
+        line(fiscal_year=2026),
+    )
+    assert [(each["connection"], each["fiscal_year"]) for each in shown["totals"]] == [
+        ("books", 2026),
+        ("books", 2027),
+        ("plan", None),
+        ("plan", 2026),
+    ]
+
+
+def test_each_ledger_is_compared_with_itself() -> None:
+    shown = state(
+        line("books", cost_center="A", fiscal_year=2026),
+        line("books", cost_center="B"),
+        line("plan", cost_center="B", fiscal_year=2026),
+        line("plan", cost_center="A"),
+    )
+    opened = [(each["connection"], each["items"]) for each in shown["findings"] if each["kind"] == "opened"]
+    assert opened == [("books", ["B"]), ("plan", ["A"])]
+
+
+def test_fifty_of_many_are_listed_and_all_are_counted() -> None:
+    for many, listed in ((50, 50), (51, 50)):
+        centers = [line(cost_center=f"C{number}") for number in range(many)]
+        ((_, items, text),) = found(state(line(fiscal_year=2026, cost_center=None), *centers), "opened")
+        assert (len(items), text) == (listed, f"{many} cost centres are new in 2027")
+
+
+def test_a_ledger_that_says_nothing_is_left_is_heard_and_accounts_are_told_in_order() -> None:
+    spent = year_line(revised_budget=100, actual=100, available_as_reported=0)
+    (total,) = state(spent)["totals"]
+    assert (total["available_as_reported"], total["available_difference"]) == ("0", "0")
+    apart = [year_line(revised_budget=10, account=name, available_as_reported=0) for name in ("7", "6")]
+    ((_, items, text),) = found(state(spent, *apart), "available_differs")
+    assert items == ["1402 010 CC1 6: reported 0, computed 10", "1402 010 CC1 7: reported 0, computed 10"]
+    assert text == "2 accounts: the ledger's own available amount and ours differ by -20 in all"
+
+
 cents = st.integers(-(10**17), 10**17 - 1).map(lambda number: D(number).scaleb(-2))
 entry = st.builds(
     line,
