@@ -26,6 +26,7 @@ from portfolio.status import (
     distinct,
     goal,
     held,
+    limits,
     overall,
     override_of,
     threshold,
@@ -132,8 +133,8 @@ def _schedule(
         f"{days(int(ratio.denominator))}; {_limits(rule)}.{held(ratio, rule, result)}"
     )
     turn_green = None
-    if result != "green" and (limit := goal(rule)) is not None:
-        spare = floor(limit * ratio.denominator)
+    if result != "green":
+        spare = floor(goal(rule) * ratio.denominator)
         turn_green = f"Finish by {facts.finish_baseline + timedelta(days=spare)}."
     elif (
         original_finish
@@ -146,7 +147,7 @@ def _schedule(
             "an approved change."
         )
         result = "approved_change"
-        spare = floor((goal(rule) or 0) * original.denominator)
+        spare = floor(goal(rule) * original.denominator)
         turn_green = (
             f"Finish by {original_finish + timedelta(days=spare)}, within the limit of the original baseline."
         )
@@ -173,11 +174,10 @@ def _lateness(late: int) -> str:
 
 
 def _limits(rule: Rule) -> str:
-    if rule.green is None or rule.amber is None:
-        return "no limits"
-    if rule.green == rule.amber:
-        return f"green up to {percent(rule.green)}, red above"
-    return f"green up to {percent(rule.green)}, amber up to {percent(rule.amber)}, red above"
+    green, amber = limits(rule)
+    if green == amber:
+        return f"green up to {percent(green)}, red above"
+    return f"green up to {percent(green)}, amber up to {percent(amber)}, red above"
 
 
 def _cost(
@@ -230,8 +230,8 @@ def cost_verdict(rule: Rule, budget: Budget, currency: str, previous: str | None
             rule, f"No actual cost is known, so nothing proves that it is on budget. {because}", inputs
         )
     turn_green = None
-    if result != "green" and (limit := goal(rule)) is not None:
-        excess = ratio.numerator - limit * ratio.denominator
+    if result != "green":
+        excess = ratio.numerator - goal(rule) * ratio.denominator
         turn_green = f"Lower the forecast by {money(excess, currency)}, or have the budget revised."
     return Verdict(result, result, rule.name, because, inputs, threshold(rule), turn_green=turn_green)
 
@@ -252,7 +252,9 @@ def _without_forecast(
         f"{percent(ratio.value)} over the revised budget {money(budget.revised_budget, currency)}; "
         f"{_limits(rule)}.{held(ratio, rule, result)}"
     )
-    turn_green = f"Have the budget revised, and a forecast of the year's end within {percent(goal(rule) or Decimal(0))} of it."
+    turn_green = (
+        f"Have the budget revised, and a forecast of the year's end within {percent(goal(rule))} of it."
+    )
     return Verdict(
         result,
         result,
@@ -306,8 +308,8 @@ def _scope(facts: Facts, rule: Rule, previous: str | None) -> Verdict:
         f"{_limits(rule)}.{held(ratio, rule, result)}"
     )
     turn_green = None
-    if result != "green" and (limit := goal(rule)) is not None:
-        most = max(0, floor(limit * ratio.denominator))
+    if result != "green":
+        most = max(0, floor(goal(rule) * ratio.denominator))
         turn_green = f"Have no more than {most} work items added in 30 days, or have the change approved."
     inputs["growth_share"] = ratio.value
     return Verdict(result, result, rule.name, because, inputs, threshold(rule), facts.links, turn_green)
@@ -328,8 +330,8 @@ def _quality(facts: Facts, rule: Rule, tickets: TicketCounts, previous: str | No
         f"{percent(ratio.value)}; {_limits(rule)}.{held(ratio, rule, result)}"
     )
     turn_green = None
-    if result != "green" and (limit := goal(rule)) is not None:
-        most = max(0, floor(limit * ratio.denominator))
+    if result != "green":
+        most = max(0, floor(goal(rule) * ratio.denominator))
         turn_green = f"Have no more than {most} breached tickets among {tickets.clocked} with a clock."
     inputs["breach_share"] = ratio.value
     return Verdict(

@@ -77,22 +77,27 @@ def colour(ratio: Ratio, rule: Rule, previous: str | None = None) -> Colour:
 
 def _by_limits(ratio: Ratio, rule: Rule, band: Decimal) -> Colour:
     """The colour by limits that are `band` harder to keep."""
+    green, amber = limits(rule)
+    if rule.measure in HIGHER_IS_BETTER:
+        if ratio.numerator >= (green + band) * ratio.denominator:
+            return "green"
+        return "amber" if ratio.numerator >= (amber + band) * ratio.denominator else "red"
+    if ratio.numerator <= (green - band) * ratio.denominator:
+        return "green"
+    return "amber" if ratio.numerator <= (amber - band) * ratio.denominator else "red"
+
+
+def limits(rule: Rule) -> tuple[Decimal, Decimal]:
+    """The green and the amber limit of a rule that has them, as every measure but `worst_of` does; else ValueError."""
     if rule.green is None or rule.amber is None:
         raise ValueError(f"rule {rule.name} has no limits for {rule.measure}")
-    if rule.measure in HIGHER_IS_BETTER:
-        if ratio.numerator >= (rule.green + band) * ratio.denominator:
-            return "green"
-        return "amber" if ratio.numerator >= (rule.amber + band) * ratio.denominator else "red"
-    if ratio.numerator <= (rule.green - band) * ratio.denominator:
-        return "green"
-    return "amber" if ratio.numerator <= (rule.amber - band) * ratio.denominator else "red"
+    return rule.green, rule.amber
 
 
-def goal(rule: Rule) -> Decimal | None:
+def goal(rule: Rule) -> Decimal:
     """The value at which something that is not green turns green: the limit, and the hysteresis inside it."""
-    if rule.green is None:
-        return None
-    return rule.green + rule.hysteresis if rule.measure in HIGHER_IS_BETTER else rule.green - rule.hysteresis
+    green, _ = limits(rule)
+    return green + rule.hysteresis if rule.measure in HIGHER_IS_BETTER else green - rule.hysteresis
 
 
 def held(ratio: Ratio, rule: Rule, found: str) -> str:
@@ -110,12 +115,12 @@ def unknown(rule: Rule, because: str, inputs: Mapping[str, Input] | None = None)
 
 def threshold(rule: Rule) -> dict[str, Input]:
     """The measure and limits of a rule, as shown beside a colour."""
-    limits: dict[str, Input] = {"measure": rule.measure}
-    if rule.green is not None and rule.amber is not None:
-        limits |= {"green": rule.green, "amber": rule.amber}
+    shown: dict[str, Input] = {"measure": rule.measure}
+    if rule.measure != "worst_of":
+        shown["green"], shown["amber"] = limits(rule)
     if rule.hysteresis:
-        limits |= {"hysteresis": rule.hysteresis}
-    return limits
+        shown["hysteresis"] = rule.hysteresis
+    return shown
 
 
 def declared_colour(word: str | None) -> str | None:

@@ -76,7 +76,7 @@ def test_a_finish_is_told_by_its_distance_from_the_baseline(late: int, words: st
 
 @pytest.mark.parametrize(
     ("forecast", "words"),
-    [(99, "1% under the revised"), (100, "0% under the revised"), (101, "1% over the revised")],
+    [(99, " is 1% under the revised"), (100, " is 0% under the revised"), (101, " is 1% over the revised")],
 )
 def test_a_forecast_is_told_by_its_distance_from_the_budget(forecast: int, words: str) -> None:
     assert words in judged(budget=replace(ON_BUDGET, forecast=D(forecast)))["cost"].because
@@ -136,6 +136,51 @@ def test_overall_is_turned_green_by_what_turns_its_causes_green_and_names_them()
     assert judged(facts, share)["overall"].because == "1 of 2 known dimensions are green."
     nothing_to_do = replace(PROJECT, overrides=(Override("cost", "red", "Audit.", "Ana", TODAY),))
     assert judged(nothing_to_do)["overall"].turn_green is None
+
+
+@pytest.mark.parametrize(
+    ("earlier", "value", "turn_green"),
+    [
+        # The first baseline took 365 - earlier days; 15 % of these is the limit.
+        (47, "green", None),
+        (48, "approved_change", "Finish by 2026-12-31, within the limit of the original baseline."),
+        (100, "approved_change", "Finish by 2026-11-01, within the limit of the original baseline."),
+    ],
+)
+def test_a_change_is_green_again_within_the_limit_of_the_original_baseline(
+    earlier: int, value: str, turn_green: str | None
+) -> None:
+    found = judged(original_finish=FINISH - timedelta(days=earlier))["schedule"]
+    assert (found.value, found.turn_green) == (value, turn_green)
+
+
+@pytest.mark.parametrize(
+    ("spent", "value", "turn_green"),
+    [
+        (115, "unknown", None),
+        (116, "amber", "Have the budget revised, and a forecast of the year's end within 15% of it."),
+    ],
+)
+def test_spending_alone_proves_only_what_is_over(spent: int, value: str, turn_green: str | None) -> None:
+    budget = Budget(revised_budget=D(100), actual=D(spent), encumbered=D(0))
+    found = cost_verdict(STATE.cost, budget, "USD")
+    assert (found.value, found.turn_green) == (value, turn_green)
+
+
+@pytest.mark.parametrize(
+    ("value", "because"),
+    [
+        (EarnedValue(reasons={"cpi": "no baseline"}), "CPI cannot be computed: no baseline."),
+        (EarnedValue(), "CPI cannot be computed: unknown."),
+    ],
+)
+def test_an_index_that_is_unknown_says_why(value: EarnedValue, because: str) -> None:
+    assert judged(rules=load_rules("evm_95_85"), value=value)["cost"].because == because
+
+
+def test_a_rule_without_limits_is_refused_where_limits_are_needed() -> None:
+    with pytest.raises(ValueError, match="worst_of@1 has no limits for worst_of"):
+        goal(load_rules("worst_of").overall)
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,11 @@ def test_the_desk_shows_counts_and_the_oldest_first_without_a_running_clock() ->
     assert (shown["open"], shown["breached"], shown["by_level"]) == (12, 7, {"Lead": 12})
     assert [each["age_days"] for each in shown["oldest"]] == list(range(12, 2, -1))
     assert "clock_share" not in shown["oldest"][0]
+
+
+@pytest.mark.parametrize(
+    ("days", "category", "age_days"), [(3.5, "new", 3), (3.5, "closed", None), (None, "new", None)]
+)
+def test_only_an_open_ticket_has_an_age(days: float | None, category: str, age_days: int | None) -> None:
+    one = [(ticket(days, category), TicketClock())]
+    assert desk(one, count(one, NOW), NOW)["oldest"][0]["age_days"] == age_days
