@@ -260,7 +260,9 @@ class Jira(_Http):
     auth: Annotated[Basic | Bearer | ClientCredentials, Field(discriminator="type")]
     notify: Flag = Field(default=True, description="false: ask Jira not to mail watchers of Portico's writes")
     machine_copy: Annotated[str, Field(pattern=r"^[\w.-]*$", max_length=255)] = Field(
-        default="", description="an issue property that gets a copy of what was written, for programs"
+        default="",
+        description="an issue property that gets a copy of what was written, for programs; and the project property in which a "
+        "Jira project carries its figures",
     )
 
 

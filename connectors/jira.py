@@ -9,6 +9,7 @@ the plan saw is a conflict.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from connectors.ahead import in_order
@@ -33,6 +34,7 @@ from connectors.jira_history import with_changes
 from connectors.jira_issue import Asked, estimated, instant_of
 from connectors.jira_lists import lists
 from connectors.jira_lookup import AT_ONCE, KEY, bulk, fetched, one
+from connectors.jira_projects import ProjectProperty, project_rights, projects_of
 from connectors.jira_rights import clock, described, edit_rights, estimates, quiet_rights
 from connectors.jira_site import Json, Site
 from connectors.jira_walk import Chunk, Reach, cloud_walk, dates_of, offset_walk, query
@@ -47,12 +49,13 @@ def _utc_now() -> datetime:
 
 
 class Jira:
-    """The connector. `carriers` are issues that Portico writes to: they prove which fields may be written.
+    """The connector. `carriers` are issues (or projects) that Portico writes to: they prove which fields may be written.
 
     `page_size` is records per page, `id_page_size` ids per page of a Cloud search, `workers` how many pages are fetched
     at a time, `overlap_seconds` how far each incremental read goes back, `window` how many hits Data Center pages
     through. `quiet` asks Jira not to mail watchers; where the account may not, it writes without. `property_key` names an
-    issue property for a copy of what was written, for programs. `sleep` waits for bulk tasks.
+    issue property for a copy of what was written, for programs; a project that carries figures has them in a property of
+    that name. `sleep` waits for bulk tasks.
     """
 
     def __init__(
@@ -80,8 +83,11 @@ class Jira:
         self._workers = workers
         self._overlap = overlap_seconds
         self._window = window
-        self._carriers = tuple(dict.fromkeys(carriers))
+        self._projects = tuple(projects_of(carriers))
+        self._carriers = tuple(each for each in dict.fromkeys(carriers) if each not in self._projects)
         self._quiet = quiet
+        self._property = ProjectProperty(self._site, property_key)
+        self._property_key = property_key
         self._writer = Writer(self._site, quiet=quiet, property_key=property_key, now=now, sleep=sleep)
         self._now = now
 
@@ -131,14 +137,20 @@ class Jira:
         for start in range(0, len(issues), AT_ONCE):
             yield from self._look(issues[start : start + AT_ONCE])
         for each in targets:
-            if each.kind != "issue":
+            if each.kind == "project" and each.fields:
+                yield self._property.shown(each)
+            elif each.kind != "issue":
                 yield Shown(each, lists(self._site, each.kind).exists(str(each.id)), id=each.id)
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
         """Writes each patch that differs from what its issue shows now."""
         if self._read_only:
             raise ReadOnly(f"{self.name} is read-only.", fix="Set safety.write: true to write.")
-        return self._writer.push(patches)
+        projects = [each for each in patches if each.target.kind == "project"]
+        others = [each for each in patches if each.target.kind != "project"]
+        return chain(
+            (self._property.write(each, self._now()) for each in projects), self._writer.push(others)
+        )
 
     @property
     def budget(self) -> Budget | None:
@@ -242,4 +254,5 @@ class Jira:
         if self._read_only:
             return []
         quiet = quiet_rights(self._site, self._carriers) if self._quiet else ()
-        return [*edit_rights(self._site, self._carriers), *quiet]
+        projects = project_rights(self._site, self._projects, self._property_key)
+        return [*edit_rights(self._site, self._carriers), *projects, *quiet]

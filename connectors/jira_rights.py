@@ -46,7 +46,7 @@ def estimates(site: Site) -> Iterator[Finding]:
 def edit_rights(site: Site, carriers: Sequence[str]) -> Iterator[Finding]:
     """An error for each carrier's project that the account may not see or edit."""
     for project in dict.fromkeys(each.rpartition("-")[0] for each in carriers if "-" in each):
-        held = _permissions(site, project, "BROWSE_PROJECTS,EDIT_ISSUES")
+        held = permissions(site, project, "BROWSE_PROJECTS,EDIT_ISSUES")
         if held is None:
             text = f"{site.name} shows no project {project}."
             yield Finding("error", project, text, f"Give the account Browse projects in {project}.")
@@ -80,14 +80,14 @@ def options_of(site: Site, key: str) -> Mapping[str, Mapping[str, str]]:
 def quiet_rights(site: Site, carriers: Sequence[str]) -> Iterator[Finding]:
     """A warning for each carrier's project where the account may not keep Jira from mailing watchers."""
     for project in dict.fromkeys(each.rpartition("-")[0] for each in carriers if "-" in each):
-        held = _permissions(site, project, "ADMINISTER_PROJECTS,ADMINISTER")
+        held = permissions(site, project, "ADMINISTER_PROJECTS,ADMINISTER")
         if held is not None and not any((each or {}).get("havePermission") for each in held.values()):
             text = f"The account may not suppress notifications in project {project}: watchers are mailed of each write."
             fix = f"Give it Administer projects in {project}, or take it out of the notification scheme, or set notify: true."
             yield Finding("warning", project, text, fix)
 
 
-def _permissions(site: Site, project: str, names: str) -> Mapping[str, Any] | None:
+def permissions(site: Site, project: str, names: str) -> Mapping[str, Any] | None:
     """What the account may do in a project, of the named permissions; None if it sees no such project."""
     params = {"projectKey": project, **({"permissions": names} if site.server.cloud else {})}
     try:

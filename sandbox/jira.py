@@ -199,6 +199,8 @@ def _add_platform(app: Flask, site: Site) -> None:
     def permissions() -> Answer:
         asked = request.args.get("permissions", "BROWSE_PROJECTS,EDIT_ISSUES,ADMINISTER_PROJECTS")
         project = request.args.get("projectKey", "")
+        if project and project not in site.projects:
+            return _error(404, f"No project could be found with key '{project}'.")
         have = {
             "BROWSE_PROJECTS": True,
             "EDIT_ISSUES": project not in site.no_edit,

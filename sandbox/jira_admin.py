@@ -1,4 +1,4 @@
-"""What an administrator does in the simulated Jira before Portico writes: fields, the default screen, options of a choice."""
+"""What needs an administrator in the simulated Jira: fields, the default screen, options of a choice, properties of projects."""
 
 from dataclasses import replace
 
@@ -8,6 +8,13 @@ from sandbox.jira_site import Site
 from sandbox.jira_values import custom
 
 _TYPES = {"float": "number", "select": "option", "datepicker": "date", "datetime": "datetime"}
+
+_LONGEST = 32_768
+"""The most bytes of a property."""
+
+
+def _refused(status: int, text: str) -> Response:
+    return make_response(jsonify({"errorMessages": [text], "errors": {}}), status)
 
 
 def add_admin(app: Flask, site: Site) -> None:
@@ -35,6 +42,25 @@ def add_admin(app: Flask, site: Site) -> None:
     def on_screen(field: str) -> Response:
         site.fields[field] = replace(site.fields[field], editable=True)
         return jsonify({}) if site.product == "cloud" else make_response("", 204)
+
+    @app.route("/rest/api/<version>/project/<id_or_key>/properties/<name>", methods=["GET", "PUT"])
+    def project_property(id_or_key: str, name: str) -> Response:
+        keys = [key for key, each in site.projects.items() if id_or_key in (key, each["id"])]
+        if not keys:
+            return _refused(404, "No project could be found.")
+        held = site.properties.setdefault(keys[0], {})
+        if request.method == "GET":
+            there = name in held
+            return jsonify({"key": name, "value": held[name]}) if there else _refused(404, "not there")
+        if site.quiet_refused:
+            return _refused(403, "You do not have permission to administer this project.")
+        if len(request.get_data()) > _LONGEST:
+            return _refused(400, "The property value is too long.")
+        new, before, held[name] = name not in held, held.get(name), request.get_json()
+        site.write_log.append(
+            {"record": keys[0], "key": keys[0], "field": name, "before": before, "after": held[name]}
+        )
+        return make_response("", 201 if new else 200)
 
     if site.product != "cloud":
         return

@@ -55,13 +55,13 @@ class Worklog:
 class Site:
     """One Jira.
 
-    `zone` is the account's zone (JQL reads it), `server_zone` the one that answers are printed in. `lag` is
-    how long search does not see a change (eventual consistency). `cap` is the largest page, `window` how
-    far Data Center pages. `off_screen` holds (project, field) pairs missing on the edit screen, `no_edit`
-    projects in which the account may not edit; `ignored` fields swallow writes. `quiet_refused` makes
-    `notifyUsers=false` fail. `epoch` false: JQL knows no epoch dates. `withheld` issues are left out of
-    every page although the count announces them; `repeating` hands out the same page for ever; `anonymous`
-    answers as if nobody had signed in.
+    `zone` is the account's zone (JQL reads it), `server_zone` the one that answers are printed in. `lag` is how
+    long search does not see a change (eventual consistency). `cap` is the largest page, `window` how far Data
+    Center pages. `off_screen` holds (project, field) pairs missing on the edit screen, `no_edit` projects in
+    which the account may not edit; `ignored` fields swallow writes. `quiet_refused`: the account does not
+    administer projects, so that `notifyUsers=false` fails and properties of projects cannot be set. `epoch`
+    false: JQL knows no epoch dates. `withheld` issues are left out of every page although the count announces
+    them; `repeating` hands out the same page for ever; `anonymous` answers as if nobody had signed in.
     """
 
     product: Product
@@ -122,6 +122,8 @@ class Site:
     estimates: dict[int, str] = field(default_factory=dict)
     """The field in which a board estimates, by board; a board that is not here counts its issues."""
     sprints: dict[int, list[Json]] = field(default_factory=dict)
+    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Properties of projects, by key."""
     worklogs: dict[int, Worklog] = field(default_factory=dict)
     worklogs_deleted: dict[int, datetime] = field(default_factory=dict)
     write_log: list[Json] = field(default_factory=list)

@@ -103,10 +103,20 @@ def _kind_of(settings: Settings, name: str, block: WriteBlock, what: str) -> str
     return carriers[0] if carriers else connection.write.to_of(block) or what
 
 
+def _only_projects(settings: Settings, name: str, block: WriteBlock) -> bool:
+    """Whether Jira projects carry the figures, and no issue does."""
+    kinds = {wiring.carrying_kind(each) for each in wiring.carriers(settings, name)}
+    defined = {each.kind for each in settings.projects.sources if each.connection == name}
+    return not settings.connections[name].write.to_of(block) and (kinds or defined) == {"project"}
+
+
 def _targets(
     settings: Settings, name: str, connector: Connector, block: WriteBlock, what: str
 ) -> Iterator[Finding]:
     kind = _kind_of(settings, name, block, what)
+    if settings.connections[name].tool == "jira" and _only_projects(settings, name, block):
+        yield Finding("info", f"write {what}", "the figures go to a property of each project, for programs")
+        return
     try:
         described = {field.id: field for field in connector.describe(kind)}
     except ConnectorError as error:

@@ -1,6 +1,7 @@
 """The only place that turns settings into objects: connectors, streams, translators, policies."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -251,6 +252,11 @@ def carriers(settings: Settings, name: str) -> tuple[str, ...]:
     ]
     named = [link.write_to or (link.value if link.what in RECORD_LINKS else None) for link in links]
     return tuple(dict.fromkeys(each for each in named if each))
+
+
+def carrying_kind(reference: str) -> str:
+    """Whether a Jira record that carries figures is a `project` (named by its key) or an `issue`."""
+    return "project" if re.fullmatch(r"[A-Za-z]\w*", reference) else "issue"
 
 
 def carrier_kinds(settings: Settings, name: str) -> tuple[str, ...]:

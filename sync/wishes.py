@@ -15,7 +15,7 @@ from portfolio.store.links import Project
 from portfolio.store.snapshots import Judged
 from portfolio.store.types import instant_text
 from sync.plan import Refusal, Wish
-from sync.wiring import RECORD_LINKS, carrier_kinds
+from sync.wiring import RECORD_LINKS, carrier_kinds, carrying_kind
 
 COMPANIONS = frozenset({"computed_at", "snapshot_id", "explanation"})
 """Written together with another changed figure, never alone."""
@@ -119,8 +119,13 @@ def _record_targets(
     found = _named_records(settings, name, project.key)
     row = project.defined_by
     if not found and row is not None and row["connection"] == name:
-        found = [row["external_id"]]
+        found = [row["external_key" if _is_jira_project(settings, row) else "external_id"]]
     return list(dict.fromkeys([*found, *carriers.get(project.key, ())]))
+
+
+def _is_jira_project(settings: Settings, row: Mapping[str, Any]) -> bool:
+    """Whether a project is defined by a Jira project, whose number could be an issue's too: it goes by its key."""
+    return settings.connections[row["connection"]].tool == "jira" and row["kind"] == "project"
 
 
 def project_targets(
@@ -131,13 +136,14 @@ def project_targets(
     write = connection.write
     if connection.tool in {"jira", "servicenow"}:
         kind = carrier_kinds(settings, name)[0]
+        jira = connection.tool == "jira"
         labels = (
             {project.defined_by["external_id"]: project.defined_by["external_key"]}
             if project.defined_by
             else {}
         )
         return [
-            (Target(kind, each), labels.get(each) or each)
+            (Target(carrying_kind(each) if jira else kind, each), labels.get(each) or each)
             for each in _record_targets(settings, name, project, carriers)
         ]
     if connection.tool == "planner":
