@@ -1,4 +1,7 @@
-"""A Graph on loopback for tests: one group, one plan, counted requests, faults on demand."""
+"""A Graph on loopback for tests: one group, one plan, counted requests, faults on demand.
+
+Whatever a test asks of it is held against Microsoft's description at its end.
+"""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -6,12 +9,15 @@ from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+import pytest
+
 from connectors.auth import bearer
 from connectors.http import Http
 from connectors.planner import Planner
 from sandbox.faults import Faults
 from sandbox.graph import Graph, empty_graph, graph_app
 from sandbox.server import serve
+from tests.connectors.graph_wire import Wire
 
 SECRET = "s3cr3t-bearer-of-graph"
 PLAN = "Permit rollout"
@@ -37,8 +43,9 @@ class Counted:
 class Site:
     """The running service, its state, and the plan that tests work in."""
 
-    def __init__(self, graph: Graph, counted: Counted, faults: Faults, url: str) -> None:
+    def __init__(self, graph: Graph, counted: Counted, faults: Faults, wire: Wire, url: str) -> None:
         self.graph = graph
+        self.wire = wire
         self.tenant = graph.tenant
         self.counted = counted
         self.faults = faults
@@ -80,8 +87,11 @@ def running_site() -> Iterator[Site]:
     graph.authority.admit(SECRET)
     faults = Faults(graph_app(graph), tool="planner")
     counted = Counted(faults)
-    server = serve(counted)
+    wire = Wire(counted)
+    server = serve(wire)
     try:
-        yield Site(graph, counted, faults, server.url)
+        yield Site(graph, counted, faults, wire, server.url)
     finally:
         server.stop()
+    if wire.violations():
+        pytest.fail("\n".join(wire.violations()))

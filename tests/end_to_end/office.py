@@ -26,6 +26,7 @@ from sandbox.servicenow import USER
 from sandbox.tools import start
 from sync.cli import main
 from sync.wiring import policy
+from tests.connectors.graph_wire import Wire
 from tests.reliability import invariants
 from tests.reliability.remote import of_connectors
 
@@ -66,6 +67,8 @@ class Office:
         self.now = now or datetime.now(UTC).replace(microsecond=0)
         self.city = build(size, self.now.date())
         self.tools = start(self.city, folder)
+        graph = self.tools.faults["planner"]
+        graph.app = self.to_graph = Wire(graph.app)
         self.environment: dict[str, str] = dict(self.tools.environment)
         self.config = folder / "portico.yaml"
         self.store = store or f"sqlite:///{folder / 'portico.db'}"
@@ -127,6 +130,7 @@ class Office:
         try:
             if kind is None:
                 self.check(quiet=False)
+                assert self.to_graph.violations() == []
         finally:
             self.tools.stop()
 

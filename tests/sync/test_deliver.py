@@ -21,6 +21,7 @@ from sync.cli import main
 from sync.crash import watching
 from sync.program import Program
 from sync.service import Service
+from tests.connectors.graph_wire import Wire
 from tests.connectors.mailroom import Mailroom, running_mailroom
 
 CONFIGURATION = """
@@ -90,7 +91,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
     graph = empty_graph()
     graph.authority.admit("sandbox-graph")
     with (
-        serve(graph_app(graph)) as microsoft,
+        serve(wire := Wire(graph_app(graph))) as microsoft,
         serve(create_teams(channel)) as teams,
         running_mailroom(tmp_path, encrypted=False) as room,
     ):
@@ -100,6 +101,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
         found = Places(tmp_path, graph.office, channel, room, store_url, ["-c", str(path)])
         assert found.portico("sync") == 0
         yield found
+    assert wire.violations() == []
 
 
 def test_a_report_is_delivered_with_its_filters(places: Places) -> None:
