@@ -9,13 +9,12 @@ the ETags. A change of a task's text alone may leave the task's own ETag as it w
 looks at the details of some unchanged tasks in turn. Our own status tasks are no work and are not pulled.
 """
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import quote
 
 from connectors.ahead import in_order
@@ -36,6 +35,7 @@ from connectors.base import (
 )
 from connectors.errors import ContractBroken, OutcomeUnknown, ReadOnly, SkipRecord, StopConnection
 from connectors.http import Http
+from connectors.planner_board import Board, digest
 from connectors.planner_fields import (
     CATEGORIES,
     CHOICE,
@@ -67,33 +67,14 @@ WEB_URL = "https://planner.cloud.microsoft/webui"
 PORTAL_URL = "https://portico.invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class _Board:
-    """A plan as one read found it: its tasks by id, and the mark of each."""
-
-    plan: Plan
-    tasks: Mapping[str, Json]
-    buckets: Mapping[str, str]
-    whole: bool
-
-    def labels(self, task: Json) -> list[str]:
-        """The names of the labels that are on; the category where a label has no name."""
-        applied = task.get("appliedCategories") or {}
-        return [self.plan.labels.get(slot, slot) for slot in CATEGORIES if applied.get(slot)]
-
-    def mark(self, task: Json) -> str:
-        """Changes whenever the record's body may have changed, its details aside."""
-        bucket = self.buckets.get(str(task.get("bucketId")), "")
-        return _digest(task.get("@odata.etag"), self.plan.title, bucket, *self.labels(task))
-
-
 class Planner:
     """One tenant's Planner.
 
     `plans` are the scopes of this connection (a plan's id or title, or `group:NAME`): `check` proves them,
-    `describe` names their labels. `write_fields` are the configured write fields, so that `describe` can tell
-    of a choice among labels. `portal_url` is the address that marks our status tasks; `zone` turns days into
-    instants and back. `page_size` is the most records of a page, `workers` how many plans are read at a time.
+    `describe` names their labels, and where there are any, nothing is written to another plan. `write_fields`
+    are the configured write fields, so that `describe` can tell of a choice among labels. `portal_url` is the
+    address that marks our status tasks; `zone` turns days into instants and back. `page_size` is the most
+    records of a page, `workers` how many plans are read at a time.
     """
 
     def __init__(
@@ -125,9 +106,9 @@ class Planner:
         self._workers = workers
         self._graph = Graph(http, workers=workers, sleep=sleep)
         self._people = People(self._graph)
-        self._writer = TaskWriter(
-            self._graph, portal_url=portal_url, web_url=web_url, zone=zone, workers=workers, sleep=sleep
-        )
+        self._allowed: frozenset[str] = frozenset()
+        ways: dict[str, Any] = {"portal_url": portal_url, "web_url": web_url, "zone": zone, "sleep": sleep}
+        self._writer = TaskWriter(self._graph, permits=self._permits, workers=workers, **ways)
 
     def check(self) -> Identity:
         """Proves that Graph answers and every declared plan can be seen; one that cannot is a finding."""
@@ -220,6 +201,12 @@ class Planner:
         listed = answer.json.get("value", []) if answer.status == OK and isinstance(answer.json, dict) else []
         return str(listed[0].get("id") or "") if listed else "", _server_time(answer.headers)
 
+    def _permits(self, plan_id: str) -> bool:
+        """Whether a plan is one that this connection names; the account may reach every plan of the tenant."""
+        if self._scopes and plan_id not in self._allowed:
+            self._allowed |= {plan.id for plan in self._reach()[0]}
+        return not self._scopes or plan_id in self._allowed
+
     def _reach(self) -> tuple[list[Plan], list[Unreachable]]:
         if not self._scopes:
             self._graph.listing("/groups", params={"$top": "1", "$select": "id"})
@@ -235,6 +222,7 @@ class Planner:
 
     def _pages(self, stream: Stream, cursor: Cursor) -> Iterator[Page]:
         plans, hidden = self._plans(stream, cursor)
+        self._allowed |= {plan.id for plan in plans if stream.scope in self._scopes}
         marks: dict[str, dict[str, str]] = (
             {} if stream.full else {k: dict(v) for k, v in cursor.get("marks", {}).items()}
         )
@@ -287,7 +275,7 @@ class Planner:
             return [plan], []
         return self._graph.plans(stream.scope)
 
-    def _board(self, plan: Plan) -> _Board | None:
+    def _board(self, plan: Plan) -> Board | None:
         base = f"/planner/plans/{quote(plan.id)}"
         tasks = self._graph.listing(f"{base}/tasks")
         buckets = self._graph.names(f"{base}/buckets")
@@ -295,9 +283,9 @@ class Planner:
             return None
         names = {str(each["id"]): str(each.get("name") or "") for each in (buckets.items if buckets else ())}
         whole = tasks.whole and (buckets is None or buckets.whole)
-        return _Board(plan, {str(each["id"]): each for each in tasks.items}, names, whole)
+        return Board(plan, {str(each["id"]): each for each in tasks.items}, names, whole)
 
-    def _due(self, board: _Board, known: Mapping[str, str], turns: dict[str, str]) -> list[str]:
+    def _due(self, board: Board, known: Mapping[str, str], turns: dict[str, str]) -> list[str]:
         """The tasks whose mark changed, then the next few of the others in turn."""
         changed = [
             each
@@ -314,12 +302,12 @@ class Planner:
         return changed + turn
 
     def _changed(
-        self, stream: Stream, board: _Board, ids: Sequence[str], known: dict[str, str]
+        self, stream: Stream, board: Board, ids: Sequence[str], known: dict[str, str]
     ) -> Iterator[SourceRecord]:
         """The records of `ids` that differ from what `known` marks, and notes their marks there."""
         self._people.find(user for each in ids for user in board.tasks[each].get("assignments") or ())
         for task_id, details in self._details(ids):
-            mark = f"{board.mark(board.tasks[task_id])} {_digest(details.get('@odata.etag'))}"
+            mark = f"{board.mark(board.tasks[task_id])} {digest(details.get('@odata.etag'))}"
             if known.get(task_id) != mark and not marked_for(details):
                 yield self._record(stream, board, board.tasks[task_id], details)
             known[task_id] = mark
@@ -331,7 +319,7 @@ class Planner:
             if details:
                 yield paths[path], details
 
-    def _record(self, stream: Stream, board: _Board, task: Json, details: Json) -> SourceRecord:
+    def _record(self, stream: Stream, board: Board, task: Json, details: Json) -> SourceRecord:
         bucket = str(task.get("bucketId") or "")
         body = {
             **_bare(task),
@@ -350,10 +338,6 @@ class Planner:
             created_at=instant(task.get("createdDateTime")),
             owned={name: shown(name, task, details, self._zone) for name in stream.owned},
         )
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=6).hexdigest()
 
 
 def _bare(record: Json) -> Json:

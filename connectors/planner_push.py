@@ -49,6 +49,7 @@ class TaskWriter:
         self,
         graph: Graph,
         *,
+        permits: Callable[[str], bool],
         portal_url: str,
         web_url: str,
         zone: tzinfo,
@@ -56,6 +57,7 @@ class TaskWriter:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._graph = graph
+        self._permits = permits
         self._portal_url = portal_url
         self._web_url = web_url
         self._zone = zone
@@ -90,6 +92,7 @@ class TaskWriter:
         if held is None:
             held = self._create(patch)
         elif self._misses(held, patch.values):
+            self._expect_named(str(held.task.get("planId")))
             self._guard(held, patch)
         before = self._values(held, patch.values)
         for tries_left in range(_TRIES - 1, -1, -1):
@@ -103,6 +106,11 @@ class TaskWriter:
                 if not tries_left or any(now[name] not in (before[name], patch.values[name]) for name in now):
                     raise
         return self._shown(patch.target, held, tuple(patch.values))
+
+    def _expect_named(self, plan_id: str) -> None:
+        if not self._permits(plan_id):
+            text = f"Planner plan {plan_id} is none of those that this connection reads"
+            raise Invalid(text, fix="Add the plan to `read`, or correct the link.")
 
     def _guard(self, held: Held, patch: Patch) -> None:
         now = self._values(held, patch.before)
@@ -224,6 +232,7 @@ class TaskWriter:
         plan = self._plan(key["plan"])
         if plan is None:
             raise NotFound(f"plan {key['plan']!r} is not reachable for this account", fix=_RIGHTS)
+        self._expect_named(plan.id)
         buckets = self._graph.names(f"/planner/plans/{quote(plan.id)}/buckets")
         first = {"bucketId": buckets.items[0]["id"]} if buckets and buckets.items else {}
         body = {"planId": plan.id, "title": key["title"], "orderHint": FIRST, **first}

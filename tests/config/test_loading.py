@@ -269,12 +269,20 @@ def test_the_whole_key_in_one_column_stands_alone(tmp_path: Path) -> None:
     assert "accepted: `key` alone" in found
 
 
-def test_a_planner_cloud_sets_its_addresses(tmp_path: Path) -> None:
-    text = WHOLE.replace("url: https://graph.microsoft.com/v1.0", "cloud: gcc_high")
+@pytest.mark.parametrize(
+    ("cloud", "graph", "login"),
+    [
+        ("global", "https://graph.microsoft.com/v1.0", "https://login.microsoftonline.com"),
+        ("gcc", "https://graph.microsoft.com/v1.0", "https://login.microsoftonline.com"),
+        ("gcc_high", "https://graph.microsoft.us/v1.0", "https://login.microsoftonline.us"),
+        ("dod", "https://dod-graph.microsoft.us/v1.0", "https://login.microsoftonline.us"),
+    ],
+)
+def test_a_planner_cloud_sets_its_addresses(tmp_path: Path, cloud: str, graph: str, login: str) -> None:
+    text = WHOLE.replace("url: https://graph.microsoft.com/v1.0", f"cloud: {cloud}")
     planner = load(tmp_path, text).connections["planner"]
     assert isinstance(planner, Planner)
-    assert planner.url == "https://graph.microsoft.us/v1.0"
-    assert planner.authority == "https://login.microsoftonline.us"
+    assert (planner.url, planner.authority) == (graph, login)
 
 
 def test_lines_of_problems_are_those_of_the_text(tmp_path: Path) -> None:

@@ -3,22 +3,28 @@
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 import trustme
+from flask import Flask, request
 from werkzeug.serving import make_server
 
+from config.connections import CLOUDS
 from connectors.base import Stream
 from connectors.errors import CredentialsRefused, StopConnection, Unavailable
-from connectors.graph_auth import GraphToken, with_certificate, with_secret
+from connectors.graph_auth import GraphToken, with_certificate, with_managed_identity, with_secret
 from connectors.http import Http
 from connectors.planner import Planner
 from sandbox.faults import Faults, Rule
 from sandbox.graph import TENANT_ID, Graph, empty_graph, graph_app
+from sandbox.graph_login import ROLES
+from sandbox.server import serve
 
 SECRET = "s3cr3t~of.the-app"
 CLIENT = "31359c7f-bd7e-475c-86db-fdb8c937548e"
@@ -148,6 +154,39 @@ def test_a_certificate_signs_in_as_a_secret_does(cloud: Cloud) -> None:
     assert signer(cloud, known).token()
     with pytest.raises(CredentialsRefused):
         signer(cloud, other).token()
+
+
+@pytest.mark.parametrize("client", [None, CLIENT])
+def test_a_managed_identity_signs_in_without_a_secret(
+    cloud: Cloud, client: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Flask("the machine's own endpoint")
+    asked: list[tuple[str, str]] = []
+
+    @machine.get("/msi/token")
+    def token() -> dict[str, str]:
+        asked.append((request.headers["X-IDENTITY-HEADER"], request.args["resource"]))
+        assert request.args.get("client_id") == client
+        given = cloud.graph.authority._issue(CLIENT, request.args["resource"], ROLES)
+        return {"access_token": given, "expires_on": str(int(time.time()) + 3600), "token_type": "Bearer"}
+
+    with serve(machine) as server:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{server.url}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "of-this-machine")
+        planner = cloud.planner(with_managed_identity(client, graph=f"{cloud.url}/v1.0"))
+        assert titles(planner) == ["Wire the desk"]
+        planner.close()
+    assert asked == [("of-this-machine", cloud.url)]
+
+
+@pytest.mark.parametrize("name", sorted(CLOUDS))
+def test_a_token_is_for_the_clouds_own_graph(cloud: Cloud, name: str) -> None:
+    graph, _ = CLOUDS[name]
+    token = with_secret(
+        CLIENT, SECRET, tenant=TENANT_ID, authority=cloud.url, graph=graph, ca_file=cloud.ca_file
+    ).token()
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert f"{claims['aud']}/v1.0" == graph
 
 
 def signer(cloud: Cloud, pair: trustme.LeafCert) -> GraphToken:

@@ -245,6 +245,58 @@ def test_a_plan_that_cannot_be_seen_is_never_empty(site: Site, scope: str) -> No
     assert [each.severity for each in site.connect(plans=(site.plan,)).check().findings] == ["error"]
 
 
+@pytest.mark.parametrize("scope", [PLAN, "id", "group:Licenses & Inspections"])
+def test_nothing_is_read_from_or_written_to_a_plan_that_is_not_named(site: Site, scope: str) -> None:
+    scope = site.plan if scope == "id" else scope
+    site.tenant.add_task(site.plan, "Ours")
+    other = site.tenant.add_plan(site.tenant.add_group("Elsewhere"), "Board secrets")
+    task = site.tenant.add_task(other, "Theirs")
+    planner = site.connect(plans=(scope,))
+    assert [record.body["title"] for record in read(planner, Stream("task", scope))[0]] == ["Ours"]
+    for reader in (planner, site.connect(plans=(scope,))):
+        for target in (
+            Target("task", id=task, fields=("title",)),
+            replace(STATUS, key=(("plan", other), *STATUS.key[1:])),
+        ):
+            with pytest.raises(Invalid, match="none of those"):
+                push(reader, look(reader, target), {"title": "Ours now"})
+    assert site.tenant.write_log == []
+    assert push(planner, look(planner)).values
+
+
+def test_a_group_is_found_by_its_exact_name_and_two_of_one_name_are_not_guessed(site: Site) -> None:
+    group = site.tenant.add_group("Mayor's Office")
+    task = site.tenant.add_task(site.tenant.add_plan(group, "Calendar"), "Book the hall")
+    stream = Stream("task", "group:Mayor's Office")
+    ((record,), last) = read(site.connect(), stream)
+    assert (record.id, last.complete) == (task, True)
+    site.tenant.add_group("Mayor's Office")
+    records, last = read(site.connect(), stream)
+    assert (records, last.complete) == ([], False)
+    assert "2 groups" in last.rejects[0].reason
+
+
+def test_lists_are_asked_without_options_and_orderings_of_boards_never(site: Site) -> None:
+    site.tenant.add_task(site.plan, "Wire the desk")
+    planner = site.connect()
+    read(planner)
+    push(planner, look(planner))
+    paths = [str(each.url) for each in site.wire.asked() if "/planner/" in str(each.url)]
+    assert [each for each in paths if "%24" in each or "$" in each or "Format" in each] == []
+    assert [each for each in paths if "/users/" in each] == []
+    assert len(paths) > 5
+
+
+def test_a_task_that_moved_to_another_plan_is_not_gone(site: Site) -> None:
+    task = site.tenant.add_task(site.plan, "Wire the desk")
+    _, last = read(site.connect())
+    site.tenant.edit_task(task, planId=site.tenant.add_plan(site.group, "Next year"))
+    records, last = read(site.connect(), cursor=last.cursor)
+    assert (records, last.complete) == ([], True)
+    assert site.connect().census(WORK).ids == frozenset()
+    assert look(site.connect(), Target("task", id=task)).exists
+
+
 def test_two_plans_of_one_title_are_not_guessed(site: Site) -> None:
     site.tenant.add_plan(site.group, PLAN)
     _, last = read(site.connect())
@@ -376,6 +428,25 @@ def test_what_people_put_on_the_status_task_stays(site: Site) -> None:
     assert site.tenant.tasks[made.id]["appliedCategories"] == {"category3": True, "category10": True}
     push(planner, look(planner), {RAG: None})
     assert site.tenant.tasks[made.id]["appliedCategories"] == {"category3": True}
+    sent = [each["after"] for each in site.tenant.write_log if each["field"] == "appliedCategories"]
+    assert {slot for each in sent for slot in each} == {"category10", "category11"}
+    assert [each["field"] for each in site.tenant.write_log].count("details.references") == 1
+
+
+def test_every_label_is_read_and_written(site: Site) -> None:
+    slots = [f"category{number}" for number in range(1, 26)]
+    site.tenant.plan_details[site.plan]["categoryDescriptions"] = {each: f"Label {each}" for each in slots}
+    tasks = [site.tenant.add_task(site.plan, each, appliedCategories={each: True}) for each in slots]
+    planner = site.connect()
+    assert {each.body["title"]: each.body["labels"] for each in read(planner)[0]} == {
+        each: [f"Label {each}"] for each in slots
+    }
+    for task, slot, other in zip(tasks, slots, [*slots[1:], slots[0]], strict=True):
+        field = f"categories:{other},{slot}"
+        shown = look(planner, Target("task", id=task, fields=(field,)))
+        assert shown.values == {field: slot}
+        push(planner, shown, {field: other})
+        assert site.tenant.tasks[task]["appliedCategories"] == {other: True}
 
 
 def test_two_labels_of_a_choice_are_drift(site: Site) -> None:

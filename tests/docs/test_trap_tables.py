@@ -13,7 +13,8 @@ THERE = set(re.findall(r"def (test_\w+)", SOURCE))
 
 
 def test_there_are_tables() -> None:
-    assert {page.name for page in PAGES} == {"finance-traps.md", "jira-traps.md", "servicenow-traps.md"}
+    tools = ("finance", "jira", "microsoft", "servicenow")
+    assert [page.name for page in PAGES] == [f"{tool}-traps.md" for tool in tools]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

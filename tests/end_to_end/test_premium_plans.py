@@ -37,6 +37,20 @@ projects:
   from: [{{connection: premium, kind: project}}]
   rules: [{{connection: premium, kind: work_item, value: msdyn_project.cr1_projectkey, equals: key}}]
 """
+EXPORT = """
+version: 1
+store: sqlite:///{store}
+connections:
+  online:
+    tool: files
+    path: in
+    read: [{{kind: project, scope: projects.csv, key: [ProjectId], full: true}}]
+    map:
+      project: {{key: ProjectId, name: ProjectName, start_planned: {{from: ProjectStartDate, convert: date}},
+                finish_planned: {{from: ProjectFinishDate, convert: date}},
+                percent_complete: {{from: ProjectPercentCompleted, convert: percent}}}}
+projects: {{from: [{{connection: online, kind: project}}]}}
+"""
 
 
 @pytest.fixture
@@ -141,3 +155,18 @@ def test_check_finds_the_table_and_names_a_missing_column(
     capsys.readouterr()
     assert main([*config, "check"]) == 1
     assert "cr1_gate" in capsys.readouterr().out
+
+
+def test_an_export_of_project_online_is_read_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "projects.csv").write_bytes(
+        b"\xef\xbb\xbfProjectId,ProjectName,ProjectStartDate,ProjectFinishDate,ProjectPercentCompleted\r\n"
+        b"7f3c9a10-1111,Permit portal,2026-01-05T08:00:00,2027-03-31T17:00:00,25\r\n"
+    )
+    path = tmp_path / "portico.yaml"
+    path.write_text(EXPORT.format(store=tmp_path / "p.db"), encoding="utf-8")
+    assert main(["-c", str(path), "sync"]) == 0
+    assert main(["-c", str(path), "report", "--format", "json", "-o", str(tmp_path / "r.json")]) == 0
+    (project,) = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["projects"]
+    assert (project["key"], project["name"]) == ("7f3c9a10-1111", "Permit portal")
+    assert project["schedule"]["finish_planned"] == "2027-03-31"

@@ -234,6 +234,13 @@ def test_a_planner_task(percent: int | None, category: str | None) -> None:
     assert found.rejects == ()
 
 
+def test_planners_priorities_have_four_names() -> None:
+    body = {"id": "t", "planId": "p", "plan": {"id": "p", "title": "P"}, "title": "T", "percentComplete": 0}
+    rows = [translate(load("planner", "task"), body | {"priority": each}).row or {} for each in range(11)]
+    words = [row["priority"] for row in rows]
+    assert words == [*["urgent"] * 2, *["important"] * 3, *["medium"] * 3, *["low"] * 3]
+
+
 def test_columns_map_themselves() -> None:
     body = {
         "Budget Code": "0140",
