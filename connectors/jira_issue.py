@@ -23,7 +23,7 @@ _HISTORY = re.compile(r"\bstatusChanges\b")
 _ID = re.compile(r"[a-z]\w*")
 _KNOWN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "storyPoints": ((":jsw-story-points",), ("story points", "story point estimate")),
-    "epicLink": ((":gh-epic-link",), ()),
+    "epicLink": ((":gh-epic-link", ":jpo-custom-field-parent"), ()),
     "sprint": ((":gh-sprint",), ()),
     "flagged": ((), ("flagged",)),
 }
@@ -131,6 +131,8 @@ class Asked:
 
     def _epic(self, held: Json) -> str | None:
         key = _first(held, self._known.get("epicLink", ()))
+        if isinstance(key, Mapping):
+            key = (key.get("data") or {}).get("key")
         return key if isinstance(key, str) else None
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import requests
+
 from connectors.base import Finding, Outcome, Patch, Shown, Target
 from connectors.errors import Conflict, Invalid, NotFound, OutcomeUnknown, Retry, SkipRecord
 from connectors.jira_fields import decode, plain_instant
@@ -98,9 +100,11 @@ class ProjectProperty:
     def _held(self, project: str) -> Json | None:
         """The fields of the property, none if it was never set; None if there is no such project to be seen."""
         try:
-            answer = self._site.ask("GET", self._path(project)) if self._key else None
+            answer = self._site.ask("GET", self._path(project), ok=(200, 403)) if self._key else None
         except NotFound:
             answer = None
+        if answer is not None and answer.status != requests.codes.ok:
+            return None
         if answer is None:
             return {} if self._there(project) else None
         value: Any = self._site.document(answer).get("value")

@@ -56,10 +56,13 @@ def edit_rights(site: Site, carriers: Sequence[str]) -> Iterator[Finding]:
 
 
 def person_known(site: Site, person: Mapping[str, str]) -> bool:
-    """Whether the site knows this person, given as Cloud (`accountId`) or Data Center (`name`) writes one."""
+    """Whether the site may know this person, given as Cloud (`accountId`) or Data Center (`name`) writes one.
+
+    An account that may not browse people (403) cannot tell: then the write itself will.
+    """
     params = {"username" if name == "name" else name: value for name, value in person.items()}
     try:
-        site.ask("GET", f"{site.api}/user", params=params)
+        site.ask("GET", f"{site.api}/user", params=params, ok=(200, 403))
     except (NotFound, Invalid):
         return False
     return True

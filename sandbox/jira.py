@@ -86,6 +86,8 @@ def _add_frame(app: Flask, site: Site) -> None:
         version = g.version = (request.view_args or {}).pop("version", "latest")
         if version not in _VERSIONS[site.product]:
             return _error(404, f"There is no REST interface of version {version}.")
+        if site.forbidden in request.path:
+            return _error(403, "You do not have the permission that this needs.")
         return _signed_in(site)
 
     @app.teardown_request

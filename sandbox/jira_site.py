@@ -115,6 +115,8 @@ class Site:
     """By key."""
     issues: dict[int, Issue] = field(default_factory=dict)
     versions: dict[str, list[Json]] = field(default_factory=dict)
+    forbidden: str = "\0"
+    """Addresses that hold this are answered 403, to the account that we are: it lacks a permission."""
     users: dict[str, str] = field(default_factory=dict)
     """People by account id (Cloud) or user name (Data Center): how each is shown."""
     components: dict[str, list[Json]] = field(default_factory=dict)

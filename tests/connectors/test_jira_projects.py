@@ -86,6 +86,13 @@ def test_a_project_that_is_not_there_or_not_ours_to_administer_is_refused(either
     assert "shows no project" in found["NOPE"].text
 
 
+def test_a_project_whose_properties_may_not_be_read_is_hidden_and_stops_nothing(either: Served) -> None:
+    jira = either.connect(property_key=KEY)
+    either.site.forbidden = "/properties/"
+    assert not looked(jira, "rag_overall").exists
+    assert isinstance(put(jira, {"rag_overall": "Red"}).error, NotFound)
+
+
 def test_without_a_name_for_the_property_nothing_is_asked(either: Served) -> None:
     jira = either.connect(carriers=["CON"])
     assert looked(jira, "rag_overall").values == {"rag_overall": None}

@@ -1,7 +1,9 @@
 """What a Jira read asks for and makes of the answer: pages, fields by name and meaning, history, the small kinds."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,6 @@ from connectors.errors import ContractBroken, StopConnection
 from connectors.jira import Jira
 from connectors.jira_text import text_of, text_of_wiki
 from mapping.loading import load
-from sandbox.faults import Rule
 from sandbox.jira_city import statuses_of_the_city
 from sandbox.jira_site import Issue, Worklog
 from sandbox.jira_values import custom
@@ -125,11 +126,11 @@ def test_check_tells_where_the_boards_estimate(either: Served) -> None:
     assert "Effort (customfield_40002): 2, Story points (customfield_10016): 1." in found.text
 
 
-@pytest.mark.parametrize("path", ["*/board", "*/configuration"])
+@pytest.mark.parametrize("path", ["/board", "/configuration"])
 def test_a_site_whose_boards_cannot_be_seen_is_read_all_the_same(either: Served, path: str) -> None:
     boards_of(either, with_effort(either))
     either.add(1, customfield_10016=3.0)
-    either.faults.use(Rule(path=path, status=403, times=None))
+    either.site.forbidden = path
     jira = either.connect()
     assert [each.subject for each in jira.check().findings] == []
     (record,) = records(jira, asking("known.storyPoints"))
@@ -187,6 +188,21 @@ def test_an_epic_is_a_parent_on_both_products(either: Served) -> None:
     assert found["CON-1"] is None
     assert found["CON-2"] == str(epic.id)
     assert found.get("CON-4") is None
+
+
+def test_what_is_above_an_epic_is_its_parent_on_data_center(datacenter: Served) -> None:
+    above = custom(40_003, "Parent Link", "any", "com.atlassian.jpo:jpo-custom-field-parent")
+    datacenter.site.fields = {**datacenter.site.fields, above.id: above}
+    (initiative,) = datacenter.add(1)
+    datacenter.add(1, **dict[str, Any]({above.id: "CON-1"}))
+    datacenter.add(
+        1, **dict[str, Any]({above.id: {"hasEpicLinkFieldDependency": False, "data": {"key": "CON-1"}}})
+    )
+    datacenter.add(1, **dict[str, Any]({above.id: {"showField": False}}))
+    mapping = load("jira", "issue")
+    found = records(datacenter.connect(), asking(*mapping.paths))
+    parents = [mapping.rules["parent_id"].look_up(each.body, {}) for each in found]
+    assert parents == [None, str(initiative.id), str(initiative.id), None]
 
 
 def test_an_open_blocking_issue_blocks(either: Served) -> None:
@@ -262,6 +278,33 @@ def test_a_renamed_status_keeps_its_meaning_and_a_deleted_one_is_unknown(either:
         {"id": "10001", "name": "Building", "category": "indeterminate"},
         {"id": "10002", "name": "Done", "category": None},
     ]
+
+
+STARTED = re.compile(r'started_at: "(.*?)"')
+PAGE = Path(__file__).parents[2] / "docs/how-to/jira.md"
+
+
+def test_the_start_of_work_is_read_as_the_page_says(either: Served) -> None:
+    (expression,) = STARTED.findall(PAGE.read_text(encoding="utf-8"))
+    mapping = load("jira", "issue", {"started_at": MapRule.model_validate({"from": expression})})
+    reopened, begun_twice, never = either.add(3)
+    begun, _, _, _ = moved(either, reopened, "In Progress", "Done", "To Do", "In Progress")
+    first, *_ = moved(either, begun_twice, "In Progress", "To Do", "In Progress", "Done")
+    either.site.statuses["10001"] = {**STATUS["In Progress"], "name": "Building"}
+    found = {
+        each.key: [
+            mapping.rules[name].look_up(each.body, {})
+            for name in ("started_at", "done_at", "status_category")
+        ]
+        for each in records(either.connect(), asking(*mapping.paths))
+    }
+    assert [datetime.fromisoformat(str(found[key][0])) for key in (reopened.key, begun_twice.key)] == [
+        begun,
+        first,
+    ]
+    assert found[never.key][0] is None
+    assert [found[each.key][2] for each in (reopened, begun_twice, never)] == ["indeterminate", "done", "new"]
+    assert not found[reopened.key][1]
 
 
 def test_a_changelog_longer_than_a_page_is_read_whole_on_cloud(cloud: Served) -> None:

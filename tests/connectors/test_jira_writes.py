@@ -174,6 +174,17 @@ def test_a_person_whom_jira_does_not_know_is_refused_before_any_write(
     assert not [each for each in either.sent if each.method == "PUT"]
 
 
+def test_an_account_that_may_not_browse_people_lets_jira_judge_them(either: Served) -> None:
+    with_lists(either)
+    either.add(1)
+    either.site.forbidden = "/user"
+    jira = either.connect()
+    assert push(jira, "CON-1", {CONTACT: "ada"}).error is None
+    refused = push(jira, "CON-1", {CONTACT: "eve"}).error
+    assert isinstance(refused, Invalid)
+    assert "User 'eve' does not exist" in refused.text
+
+
 @pytest.mark.parametrize("name", [FLAGS, CONTACT])
 def test_a_list_or_person_off_the_screen_is_not_writable(either: Served, name: str) -> None:
     with_lists(either)
