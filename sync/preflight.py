@@ -14,6 +14,7 @@ from mapping.rules import folded
 from mapping.translate import context_of
 from sync import wiring
 from sync.expiry import endings
+from sync.fitting import misfits
 from sync.translation import Translator, mapping_of
 from sync.wishes import STATUS_TASK
 
@@ -194,6 +195,8 @@ def _field(
             else f"{field} ({info.name}) cannot be written by this account",
             info.hint or f"let the account edit {field}",
         )
+    if tool == "jira" and info.writable:
+        yield from misfits(figure, values, info)
     unknown = sorted(
         {
             part
