@@ -298,6 +298,9 @@ class Planner(_Http):
     cloud: Literal["global", "gcc", "gcc_high", "dod"] = "global"
     url: HttpUrl = CLOUDS["global"][0]
     authority: HttpUrl = CLOUDS["global"][1]
+    web_url: HttpUrl = Field(
+        default="https://planner.cloud.microsoft/webui", description="where people open a task in the browser"
+    )
     tenant: Text | None = None
     auth: Annotated[ClientCredentials | Certificate | ManagedIdentity | Bearer, Field(discriminator="type")]
 

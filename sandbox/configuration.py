@@ -144,6 +144,7 @@ planner:                          # a third of the teams keep their tasks in Mic
   tool: planner
   url: {url}/v1.0
   authority: {url}
+  web_url: {url}/webui
   requests_per_second: 50         # the sandbox has no neighbours; Graph wants 5
   auth: {{type: bearer, token: "${{GRAPH_TOKEN}}"}}
   read:

@@ -87,8 +87,15 @@ def _object(app: Flask, _secret: str, path: str, _query: str) -> Record | None:
     return next((row for row in rows if row), None)
 
 
+def _task(app: Flask, _secret: str, path: str, _query: str) -> Record | None:
+    """Planner shows a task on its plan's board."""
+    found: Record | None = app.extensions["portico"].tenant.tasks.get(path.rpartition("/task/")[2])
+    return found if path.startswith("/webui/plan/") else None
+
+
 _FINDERS: Mapping[str, Callable[[Flask, str, str, str], Record | None]] = {
     "jira": _issue,
+    "planner": _task,
     "snow": _row,
     "odata": _entity,
     "salesforce": _object,

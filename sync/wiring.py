@@ -216,6 +216,7 @@ def connector(settings: Settings, name: str) -> Connector:
             write_fields=owned_fields(settings, name),
             account=getattr(connection.auth, "client_id", None) or "",
             tenant=connection.tenant_id or "",
+            web_url=connection.web_url,
             zone=settings.portfolio.zone,
             workers=connection.max_workers,
         )

@@ -1,5 +1,6 @@
 """Builds the city: the same for the same size, day and seed."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -30,7 +31,7 @@ from sandbox.city.schedule import (
     progress,
     stage,
 )
-from sandbox.city.work import percent_complete, rollout_tasks, work_items
+from sandbox.city.work import grown, percent_complete, rollout_tasks, work_items
 
 Size = Literal["small", "city", "large"]
 
@@ -69,7 +70,9 @@ class _Builder:
 
     def city(self) -> City:
         """The whole city."""
-        projects = tuple(self._project(named) for named in self._named())
+        planned = tuple(self._project(named) for named in self._named())
+        outages, others = self._outages(planned), self._desk()
+        projects = tuple(map(self._with_calls, planned))
         return City(
             name="City of Fairhaven",
             size=self.size,
@@ -80,8 +83,8 @@ class _Builder:
             departments=DEPARTMENTS,
             people=self.people,
             projects=projects,
-            outages=self._outages(projects),
-            desk=self._desk(),
+            outages=outages,
+            desk=others,
             overhead=tuple(
                 line
                 for each in DEPARTMENTS
@@ -146,6 +149,7 @@ class _Builder:
         words = (named.name, department.name)
         done = progress(plot, dates)
         work = work_items(plot, dates, done, team, words, WORK[self.size], rng)
+        work = grown(work, plot.growth, self.as_of, self._rng(f"{key}/growth"))
         complete = percent_complete(work)
         plan = gates(plot, dates, sponsor)
         budget = budget_at_completion(rng, tier)
@@ -233,6 +237,25 @@ class _Builder:
             )
             for _ in range(rng.randrange(1, 7))
         )
+
+    def _with_calls(self, project: Project) -> Project:
+        """The project with the open calls of its users, which come last: what else is numbered stays as it is."""
+        plot, rng = PLOTS[project.story], self._rng(f"{project.key}/calls")
+        callers = self.staff[project.department.code]
+        calls = tuple(
+            desk.call(
+                self.as_of,
+                self.numbers,
+                project.key,
+                project.service,
+                rng.choice(callers),
+                project.team,
+                rng,
+                late=place < plot.late_calls,
+            )
+            for place in range(plot.calls)
+        )
+        return replace(project, tickets=project.tickets + calls)
 
     def _risks(
         self,

@@ -111,6 +111,44 @@ def ticket(
     )
 
 
+def call(
+    as_of: datetime,
+    numbers: Numbers,
+    project: str,
+    service: str,
+    caller: Person,
+    team: tuple[Person, ...],
+    rng: Random,
+    *,
+    late: bool,
+) -> Ticket:
+    """An open incident of a user of the project's service: of the last day, or `late`, past its 72 hours."""
+    hours = rng.randrange(75, 100) if late else rng.randrange(2, 26)
+    opened = as_of - timedelta(hours=hours, minutes=rng.randrange(60))
+    due = opened + timedelta(hours=DUE_HOURS[3])
+    return Ticket(
+        number=numbers.take("incident"),
+        type="incident",
+        title=rng.choice(TICKET_TITLES["incident"]).format(s=service),
+        project=project,
+        priority=3,
+        impact=2,
+        urgency=2,
+        state="in_progress",
+        opened_at=opened,
+        updated_at=opened + timedelta(hours=1),
+        due_at=due,
+        resolved_at=None,
+        closed_at=None,
+        breached=late,
+        escalation=2 if late else 0,
+        assignment_group=f"{service} support",
+        assignee=rng.choice(team),
+        caller=caller,
+        service=service,
+    )
+
+
 def outage(
     as_of: datetime, numbers: Numbers, service: str, projects: tuple[str, ...], *, ongoing: bool, rng: Random
 ) -> Outage:

@@ -13,7 +13,9 @@ class Plot:
 
     `elapsed` is the share of the baseline's duration that has gone by, `slip` the schedule variance as a
     share of that duration, `overrun` the year's forecast above the revised budget as a share of it, `lag` how
-    far the work is behind the plan, `blocked` how many open items are stuck.
+    far the work is behind the plan, `blocked` how many open items are stuck. `growth` is the work that was added in the
+    last weeks as a share of what there was, `calls` how many open incidents its users have, and `late_calls` how many of
+    them are past their time.
     """
 
     story: str
@@ -28,22 +30,34 @@ class Plot:
     rebaselined: bool = False
     budgeted: bool = True
     outage: bool = False
+    growth: float = 0.0
+    calls: int = 0
+    late_calls: int = 0
 
 
 PLOTS = {
     plot.story: plot
     for plot in (
         Plot("healthy", lag=-0.05),
-        Plot("late", slip=(0.30, 0.45), lag=0.18, declared="red"),
+        Plot("late", slip=(0.30, 0.45), lag=0.18, declared="red", growth=0.2),
         Plot("slipping", slip=(0.17, 0.24), lag=0.10, declared="amber"),
         Plot("over_budget", overrun=(0.30, 0.42), declared="red"),
-        Plot("watermelon", slip=(0.28, 0.40), overrun=(0.27, 0.33), lag=0.20, elapsed=(0.55, 0.75)),
+        Plot(
+            "watermelon",
+            slip=(0.28, 0.40),
+            overrun=(0.27, 0.33),
+            lag=0.20,
+            elapsed=(0.55, 0.75),
+            growth=0.3,
+            calls=21,
+            late_calls=5,
+        ),
         Plot("approved_change", slip=(0.0, 0.04), rebaselined=True, declared="amber", elapsed=(0.5, 0.7)),
         Plot("blocked", blocked=3, lag=0.06, declared="amber"),
-        Plot("outage", outage=True, declared="amber"),
+        Plot("outage", outage=True, declared="amber", calls=24, late_calls=7),
         Plot("gate_overdue", gate_overdue=True, elapsed=(0.53, 0.60)),
         Plot("no_budget", budgeted=False),
-        Plot("completed", state="completed", elapsed=(1.05, 1.2), slip=(-0.06, 0.04)),
+        Plot("completed", state="completed", elapsed=(1.05, 1.2), slip=(-0.06, 0.04), calls=22, late_calls=1),
         Plot("proposed", state="proposed", elapsed=(-0.35, -0.15), declared=None, budgeted=False),
         Plot("on_hold", state="on_hold", slip=(0.16, 0.24), lag=0.15, declared="amber"),
         Plot("cancelled", state="cancelled", lag=0.3, declared="red"),

@@ -61,6 +61,20 @@ def work_items(
     return _block(found, plot.blocked, rng)
 
 
+def grown(items: tuple[WorkItem, ...], growth: float, as_of: datetime, rng: Random) -> tuple[WorkItem, ...]:
+    """The same work, of which the last pieces to do were added in the last weeks: `growth` of what there was before."""
+    waiting = [each.number for each in items if each.status == "todo" and each.type != "epic"]
+    count = round(len(items) * growth / (1 + growth))
+    added = set(waiting[len(waiting) - min(count, len(waiting)) :])
+    days = {number: timedelta(days=rng.randrange(2, 25), minutes=rng.randrange(1, 900)) for number in added}
+    return tuple(
+        replace(each, created_at=as_of - days[each.number], updated_at=as_of - days[each.number])
+        if each.number in added
+        else each
+        for each in items
+    )
+
+
 def rollout_tasks(dates: Calendar, team: tuple[Person, ...], rng: Random) -> tuple[WorkItem, ...]:
     """The few tasks that a Jira team keeps in a plan beside its project."""
     maker = _Maker(dates, team, rng)

@@ -350,6 +350,43 @@ def test_tickets_age_breach_and_escalate_by_their_clocks(
     _check_flow(report["tickets"]["flow"], whole_city)
 
 
+def state_15_25(part: int, whole: int) -> str:
+    """The colour of a share by the preset; under 20 nothing is said."""
+    if whole < 20:
+        return "unknown"
+    return "green" if part * 100 <= whole * 15 else "amber" if part * 100 <= whole * 25 else "red"
+
+
+def test_quality_is_the_share_of_open_tickets_past_their_clock(
+    whole_city: Office, shown: Mapping[str, Any]
+) -> None:
+    seen: Counter[str] = Counter()
+    for project in whole_city.city.projects:
+        late = [clock(each)[0] for each in project.tickets if is_open(each)]
+        expected = state_15_25(sum(late), len(late))
+        assert shown[project.key]["status"]["quality"]["value"] == expected, project.key
+        seen[expected] += 1
+    assert set(seen) == {"green", "amber", "red", "unknown"}, seen
+
+
+def test_scope_is_the_share_of_work_added_in_30_days(
+    entities: dict[str, Rows], shown: Mapping[str, Any]
+) -> None:
+    since = datetime(2026, 10, 21, tzinfo=HERE)
+    added, there = Counter[str](), Counter[str]()
+    for row in entities["work_item"]:
+        is_new = datetime.fromisoformat(row["created_at"]) >= since
+        added[row["project_key"]] += is_new
+        there[row["project_key"]] += (row["status_category"] != "cancelled") - is_new
+    for key, project in shown.items():
+        inputs = project["status"]["scope"]["inputs"]
+        expected = state_15_25(added[key], there[key])
+        assert project["status"]["scope"]["value"] == expected, key
+        assert inputs.get("added_30d", 0) == added[key], key
+    colours = {each["status"]["scope"]["value"] for each in shown.values()}
+    assert {"green", "unknown"} < colours, colours
+
+
 def _check_section(section: Mapping[str, Any], standing_open: list[Ticket]) -> None:
     clocks = [clock(each) for each in standing_open]
     assert section["open"] == len(standing_open) > 50
