@@ -126,8 +126,8 @@ def score(kept: Sequence[bool | None]) -> Decimal | None:
 def compliance(projects: Sequence[Project]) -> dict[str, Any]:
     """The section `compliance` of the report document, over the running projects.
 
-    Each rule's `met` `of` those asked, `score` over all answers together, `managers` from the lowest score, `documents` by
-    standing, and every running project's answers.
+    Each rule's `met` `of` those asked, `score` over all answers together, `managers` from the lowest score with the same parts,
+    `documents` by standing, and every running project's answers.
     """
     running = _running(projects)
     managers = sorted({each["manager"] or "nobody" for each in running})
@@ -156,7 +156,8 @@ def _kept(running: Sequence[Project]) -> list[bool | None]:
 
 
 def _of_manager(name: str, mine: Sequence[Project]) -> dict[str, Any]:
-    return {"manager": name, "projects": len(mine), "score": number(score(_kept(mine)))}
+    parts = {rule: _met(mine, rule) for rule in RULES}
+    return {"manager": name, "projects": len(mine), "score": number(score(_kept(mine))), **parts}
 
 
 def adherence(projects: Sequence[Project]) -> dict[str, int]:

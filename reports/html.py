@@ -342,6 +342,7 @@ def _environment() -> "Environment":
                 "NONE",
                 "DIMENSION_WORDS",
                 "words",
+                "not_kept",
                 "colour_word",
                 "money",
                 "exact_money",

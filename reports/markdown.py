@@ -24,6 +24,7 @@ from reports.wording import (
     line,
     money,
     month,
+    not_kept,
     percent,
     plural,
     printable,
@@ -277,13 +278,16 @@ def _governance(document: Document) -> list[str]:
     found = document["compliance"]
     if document["view"]["audience"] != "internal" or not found.get("managers"):
         return []
-    rows = [(each["manager"], each["projects"], percent(each["score"])) for each in found["managers"]]
+    rows = [
+        (each["manager"], each["projects"], percent(each["score"]), not_kept(each, RULES))
+        for each in found["managers"]
+    ]
     papers = ", ".join(f"{many} {words(name).lower()}" for name, many in found["documents"].items())
     rules = ", ".join(f"{words(rule).lower()} {found[rule]['met']} of {found[rule]['of']}" for rule in RULES)
     return [
         f"## Governance: {percent(found['score'])}",
         f"Rules kept: {rules}. Deliverables: {papers}.",
-        _table(("Manager", "Projects", "Score"), rows),
+        _table(("Manager", "Projects", "Score", "Not kept everywhere"), rows),
     ]
 
 

@@ -1,7 +1,7 @@
 """The words, signs and number formats that people see: the same in every format of the report."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -45,6 +45,16 @@ def words(value: Any) -> str:
     """A stored word for people: `in_progress` becomes `In progress`; unknown is a dash."""
     text = str(value).replace("_", " ") if value not in (None, "") else ""
     return text[:1].upper() + text[1:] if text else NONE
+
+
+def not_kept(row: Mapping[str, Any], rules: Sequence[str]) -> str:
+    """The rules of governance that are not kept everywhere they are asked, with how often: `Gates kept 1 of 2`."""
+    told = [
+        f"{words(rule)} {row[rule]['met']} of {row[rule]['of']}"
+        for rule in rules
+        if row[rule]["met"] < row[rule]["of"]
+    ]
+    return ", ".join(told) or NONE
 
 
 def colour_word(value: Any) -> str:

@@ -216,10 +216,14 @@ def test_the_section_counts_scores_managers_and_documents() -> None:
     assert found["report_on_time"] == {"met": 1, "of": 2}
     assert found["documents_complete"] == {"met": 1, "of": 2}
     assert found["score"] == 0.833333
-    assert found["managers"] == [
-        {"manager": "Wim", "projects": 1, "score": 0.666667},
-        {"manager": "Mara", "projects": 1, "score": 1.0},
+    assert [(each["manager"], each["projects"], each["score"]) for each in found["managers"]] == [
+        ("Wim", 1, 0.666667),
+        ("Mara", 1, 1.0),
     ]
+    parts = {each["manager"]: {rule: each[rule] for rule in RULES} for each in found["managers"]}
+    broken = ("report_on_time", "documents_complete")
+    assert parts["Wim"] == {rule: {"met": int(rule not in broken), "of": 1} for rule in RULES}
+    assert parts["Mara"] == {rule: {"met": 1, "of": 1} for rule in RULES}
     assert found["documents"] == {"in_place": 1, "outdated": 0, "late": 1, "ahead": 2}
 
 
