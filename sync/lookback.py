@@ -11,7 +11,9 @@ from portfolio.judge import Policy
 from portfolio.store import links, past, snapshots
 from portfolio.store.past import Moment
 from portfolio.store.snapshots import Judged, fingerprint
+from portfolio.store.types import json_like
 from reports.data import Document, SnapshotData, build
+from sync import ledgers
 from sync.assess import facts_of, judged_of, portfolio_of, stories_of, today_of
 from sync.reporting import NoSnapshot, actions_of, changes_of, nothing_so_old
 from sync.sources import sources
@@ -68,6 +70,7 @@ def rebuilt(
         judged = judged_of(gathered, before, moment.valid_at, policy, stories_of(db))
         kept = portfolio_of(db, settings, names, [each.body for each in judged.values()], moment.valid_at)
         actions = actions_of(db, judged)
+        owned = ledgers.kept(db, settings, policy, as_of)
     bodies = [each.body for each in judged.values()]
     return build(
         SnapshotData(
@@ -94,6 +97,13 @@ def rebuilt(
             actions=actions,
             changes=changes_of(db, reported, judged, kept["currency"]),
             changes_since=reported.as_of if reported else None,
+            ledger=ledgers.section(
+                db,
+                settings,
+                json_like(owned),
+                reported.portfolio.get("ledger", {}) if reported else {},
+                live=False,
+            ),
         )
     )
 

@@ -151,12 +151,26 @@ def office(store_url: str, tmp_path: Path) -> Iterator[Office]:
 
 
 def shown(document: dict[str, Any]) -> dict[str, Any]:
-    """All that is judged of projects; where to click through to is as of now, and what counts by day needs a change that day."""
+    """All that is judged of projects; where to click through to is as of now, and what counts by day needs a change that day.
+
+    The flow of tickets is told by the weeks that end on the report's own day.
+    """
     return {
         "projects": [{**each, "links": None} for each in document["projects"]],
         "portfolio": {**document["portfolio"], "trend": None},
-        **{name: document[name] for name in ("exceptions", "capacity", "roadmap", "actions")},
+        "ledger": ledgers_of(document),
+        "tickets": {**document["tickets"], "flow": None},
+        **{name: document[name] for name in SECTIONS},
     }
+
+
+SECTIONS = ("exceptions", "capacity", "compliance", "roadmap", "actions", "priority", "pmo")
+
+
+def ledgers_of(document: dict[str, Any]) -> Any:
+    """Totals and findings; what the tools' fields show and what was restated belongs to the report of that day alone."""
+    found = document["ledger"]
+    return {name: found[name] for name in ("totals", "findings")} if found else None
 
 
 def of(document: dict[str, Any], key: str) -> dict[str, Any]:
