@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table
 
 from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS, Entity
-from portfolio.store.types import Document, Instant, Packed, Words, column_type
+from portfolio.store.types import Body, Document, Instant, Packed, Words, column_type
 
 metadata = MetaData()
 
@@ -44,7 +44,7 @@ source_record = Table(
     Column("external_key", Words),
     Column("url", Words),
     Column("hash", Words, nullable=False),
-    Column("body", Document, nullable=False),
+    Column("body", Body, nullable=False),
     Column("version", Words),
     Column("owned", Document),
     Column("source_created_at", Instant),

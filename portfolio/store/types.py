@@ -12,12 +12,15 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import msgspec
+import simplejson
 from sqlalchemy import BigInteger, Boolean, Date, DateTime, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from portfolio.model import FieldType
 
 _CANONICAL = msgspec.json.Encoder(order="sorted")
+_AS_SENT = msgspec.json.Encoder(order="sorted", decimal_format="number")
+_WITH_DECIMALS = msgspec.json.Decoder(float_hook=Decimal)
 MILLIONTH = Decimal("0.000001")
 
 
@@ -119,6 +122,11 @@ def instant_text(value: datetime) -> str:
 _DUMPED = json.JSONEncoder(default=_plain, sort_keys=True, separators=(",", ":"))
 
 
+_PATIENT: json.JSONEncoder = simplejson.JSONEncoder(
+    use_decimal=True, default=_plain, sort_keys=True, separators=(",", ":")
+)
+
+
 def dump(document: object) -> str:
     """A document as compact JSON, keys sorted, ASCII only, Decimals as strings: equal documents give equal text."""
     return _DUMPED.encode(document)
@@ -130,6 +138,25 @@ def canonical(document: object) -> bytes:
         return _CANONICAL.encode(document)
     except (TypeError, ValueError):
         return dump(document).encode()
+
+
+def as_sent(body: object) -> bytes:
+    """A record's body as JSON with sorted keys, in which an exact number stays a number, as its tool sent it.
+
+    Read back it is translated to the same row: as text, 2026.0 would be no year.
+    """
+    try:
+        return _AS_SENT.encode(body)
+    except (TypeError, ValueError):
+        return _PATIENT.encode(body).encode()
+
+
+def sent(text: str | bytes) -> Any:
+    """The body of a record out of its JSON; a number with a fraction or an exponent is a Decimal."""
+    try:
+        return _WITH_DECIMALS.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text, parse_float=Decimal, parse_constant=Decimal)
 
 
 class Dumped(str):
@@ -164,6 +191,21 @@ class Document(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From JSON text."""
         return None if value is None else parsed(value)
+
+
+class Body(TypeDecorator[Any]):
+    """A source record as its tool sent it, as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To JSON text."""
+        return value if value is None or type(value) is Dumped else as_sent(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """From JSON text."""
+        return None if value is None else sent(value)
 
 
 class Packed(TypeDecorator[Any]):

@@ -8,7 +8,7 @@ from typing import Any
 
 from config.settings import Settings
 from connectors.base import Connector, Stream
-from portfolio.store.types import canonical
+from portfolio.store.types import as_sent
 from sandbox.servicenow import USER
 from sync import wiring
 from tests.connectors.memory import MemoryTool
@@ -45,7 +45,7 @@ def of_memory(settings: Settings, tools: Mapping[str, MemoryTool]) -> dict[str, 
 
 
 def _digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(body)).hexdigest()
+    return hashlib.sha256(as_sent(body)).hexdigest()
 
 
 def _memory(settings: Settings, name: str, tool: MemoryTool) -> Remote:

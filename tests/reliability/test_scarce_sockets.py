@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.end_to_end.office import Office
 
-FILES = 32
+FILES = 512
 LIMITED = f"""
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}))
