@@ -22,7 +22,7 @@ _AUDIT: Mapping[str, Shape] = {
     "CreatedDate": {"type": "datetime", "updateable": False, "createable": False},
     "SystemModstamp": {"type": "datetime", "updateable": False, "createable": False},
 }
-_MONEY = _number("currency", 16, 2)
+_MONEY = _number("currency", 18, 2)
 LINE: Mapping[str, Shape] = {
     **_AUDIT,
     "Budget_Code__c": _text(20),

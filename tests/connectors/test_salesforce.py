@@ -213,7 +213,7 @@ def test_each_record_gets_its_own_verdict(site: Site) -> None:
         Patch(figure("b"), {"Rag_Cost__c": "purple"}),
         Patch(figure("c"), {"Nothing__c": "x"}),
         Patch(figure("d"), {"CreatedDate": "2026-01-01T00:00:00Z"}),
-        Patch(figure("e"), {"Budget_Variance__c": Decimal(10) ** 15}),
+        Patch(figure("e"), {"Budget_Variance__c": Decimal(10) ** 16}),
         Patch(figure("f"), {"Corrective_Action__c": "x" * 1001}),
     ]
     outcomes = {dict(each.patch.target.key)["Portico_Key__c"]: each.error for each in site.sf.push(patches)}
@@ -369,8 +369,8 @@ def test_an_assertion_of_another_key_is_refused(site: Site) -> None:
         signed_in(theirs)
 
 
-def test_an_amount_of_sixteen_digits_survives_every_way(site: Site) -> None:
-    exact = Decimal("99999999999999.99")
+def test_an_amount_of_seventeen_digits_survives_every_way(site: Site) -> None:
+    exact = Decimal("999999999999999.99")
     made = site.org.put("Budget_Line__c", {"Actual__c": exact})
     bodies = {record.id: record.body for page in site.sf.pull(LINES, None) for record in page.records}
     assert bodies[made]["Actual__c"] == exact

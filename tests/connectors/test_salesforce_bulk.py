@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LINES = Stream("budget_line", "Budget_Line__c")
 FIGURES = "Portico_Figure__c"
 KEY = "Portico_Key__c"
-EXACT = Decimal("99999999999999.99")
+EXACT = Decimal("999999999999999.99")
 
 
 class Site:

@@ -17,7 +17,7 @@ from sandbox.salesforce import CLIENT_ID, CLIENT_SECRET, Org, create_app
 from sandbox.server import serve
 
 CITY = build("small", date(2026, 11, 21))
-EXACT = Decimal("99999999999999.99")
+EXACT = Decimal("999999999999999.99")
 FIGURES = "Portico_Figure__c"
 
 
