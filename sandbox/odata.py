@@ -105,7 +105,13 @@ class Service:
     """Whether every page is the first one again."""
     withhold: int = 0
     """How many rows at the end of each read are announced and never given."""
+    company: str | None = None
+    """The account's own company, which alone is shown without `cross-company=true`, as Dynamics does."""
     lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def shows(self, row: Mapping[str, Any]) -> bool:
+        """Whether this request sees a row."""
+        return self.company in (None, row.get("dataAreaId")) or request.args.get("cross-company") == "true"
 
 
 class _Refusal(Exception):
@@ -211,7 +217,7 @@ def _list(state: Service, name: str) -> Response:
         options = dict(request.args)
         if state.repeat_pages:
             options = {key: value for key, value in options.items() if key not in ("$filter", "$skiptoken")}
-        rows = _chosen(table, options)
+        rows = [row for row in _chosen(table, options) if state.shows(row)]
         start = int(options.get("$skiptoken", "0"))
         end = start + min(state.page_size, int(options.get("$top", str(10**9))))
         there = rows[: len(rows) - state.withhold] if state.withhold else rows
@@ -286,7 +292,7 @@ def _one(state: Service, name: str, key: str) -> Response:
     with state.lock:
         table = _table(state, name)
         place = _place(table, key)
-        if place not in table.rows:
+        if place not in table.rows or not state.shows(table.rows[place]):
             raise _Refusal(404, "The requested resource does not exist")
         return _answer(_shown(table, table.rows[place]), headers={"ETag": table.etag(place)})
 
@@ -296,7 +302,7 @@ def _patch(state: Service, name: str, key: str) -> Response:
         table = _table(state, name)
         place = _place(table, key)
         match = request.headers.get("If-Match")
-        if place not in table.rows:
+        if place not in table.rows or not state.shows(table.rows[place]):
             raise _Refusal(404, "The requested resource does not exist")
         if match is None:
             raise _Refusal(428, "The request needs an If-Match header")

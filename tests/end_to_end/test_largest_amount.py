@@ -48,7 +48,9 @@ def city() -> City:
 def _lines(model: BudgetLine) -> Iterator[BudgetLine]:
     nothing: dict[str, Any] = dict.fromkeys((*AMOUNTS, "pre_encumbered"), Decimal(0))
     common = replace(model, fiscal_year=2027, period=None, project=None, **nothing)
-    largest: dict[str, Any] = dict.fromkeys(("original_budget", "revised_budget", "actual", "forecast"), Decimal(EXACT))
+    largest: dict[str, Any] = dict.fromkeys(
+        ("original_budget", "revised_budget", "actual", "forecast"), Decimal(EXACT)
+    )
     yield replace(common, number=f"{model.ledger}-0", budget_code=LARGEST, **largest)
     for number, cents in enumerate(("0.10", "0.20", "-0.30"), start=1):
         spent: dict[str, Any] = dict.fromkeys(("actual", "forecast"), Decimal(cents))

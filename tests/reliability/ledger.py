@@ -63,7 +63,8 @@ SALESFORCE = """\
       - kind: budget_line
         scope: >-
           SELECT Name, Budget_Code__c, Fund__c, Department__c, Cost_Center__c, Account__c, Fiscal_Year__c, Period__c,
-          Currency__c, Original_Budget__c, Revised_Budget__c, Encumbered__c, Actual__c, Forecast__c FROM Budget_Line__c
+          Currency__c, Original_Budget__c, Revised_Budget__c, Pre_Encumbered__c, Encumbered__c, Actual__c,
+          Forecast__c FROM Budget_Line__c
         amounts: year_to_date
     write:
       budget_line:
