@@ -31,10 +31,10 @@ _REFUSALS: Mapping[int, tuple[type[ConnectorError], str]] = {
     401: (CredentialsRefused, CHECK_ACCOUNT),
     403: (CredentialsRefused, "Grant the account the right to this resource."),
     404: (NotFound, "Check that the record exists and that the account may see it."),
+    407: (StopConnection, PROXY_ACCOUNT),
     409: (Conflict, "The next run reads the record and plans again."),
     410: (ContractBroken, "The tool has withdrawn this interface: update Portico, or check url."),
     412: (Conflict, "The next run reads the record and plans again."),
-    407: (StopConnection, PROXY_ACCOUNT),
     413: (Invalid, ""),
     422: (Invalid, ""),
 }
