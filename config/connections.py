@@ -259,6 +259,9 @@ class Jira(_Http):
     url: HttpUrl
     auth: Annotated[Basic | Bearer | ClientCredentials, Field(discriminator="type")]
     notify: Flag = Field(default=True, description="false: ask Jira not to mail watchers of Portico's writes")
+    create_options: Flag = Field(
+        default=False, description="on Cloud, make an option that values: names and a choice lacks"
+    )
     machine_copy: Annotated[str, Field(pattern=r"^[\w.-]*$", max_length=255)] = Field(
         default="",
         description="an issue property that gets a copy of what was written, for programs; and the project property in which a "

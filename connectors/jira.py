@@ -55,7 +55,7 @@ class Jira:
     at a time, `overlap_seconds` how far each incremental read goes back, `window` how many hits Data Center pages
     through. `quiet` asks Jira not to mail watchers; where the account may not, it writes without. `property_key` names an
     issue property for a copy of what was written, for programs; a project that carries figures has them in a property of
-    that name. `sleep` waits for bulk tasks.
+    that name. `create_options` (Cloud) makes an option that a choice lacks. `sleep` waits for bulk tasks.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Jira:
         carriers: Sequence[str] = (),
         quiet: bool = False,
         property_key: str = "",
+        create_options: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -88,7 +89,14 @@ class Jira:
         self._quiet = quiet
         self._property = ProjectProperty(self._site, property_key)
         self._property_key = property_key
-        self._writer = Writer(self._site, quiet=quiet, property_key=property_key, now=now, sleep=sleep)
+        self._writer = Writer(
+            self._site,
+            quiet=quiet,
+            property_key=property_key,
+            create_options=create_options,
+            now=now,
+            sleep=sleep,
+        )
         self._now = now
 
     def check(self) -> Identity:

@@ -17,7 +17,8 @@ from connectors.jira_bulk import ALONE, TASK_SIZE, edited, run_bulk
 from connectors.jira_fields import OPTIONS, PEOPLE, decode, encode, plain_instant
 from connectors.jira_issue import browse, instant_of, values
 from connectors.jira_lookup import AT_ONCE, bulk, one
-from connectors.jira_rights import options_of, person_known, screen_fix
+from connectors.jira_options import Options
+from connectors.jira_rights import person_known, screen_fix
 from connectors.jira_site import Json, Site, segment
 
 
@@ -35,7 +36,8 @@ class Writer:
     """Writes patches to issues, each in one request.
 
     `quiet` asks Jira not to mail watchers; where the account may not, it writes without. `property_key` names an issue
-    property that gets a copy for programs: the values just written, and when. `sleep` waits between looks at a bulk task.
+    property that gets a copy for programs: the values just written, and when. `create_options` makes an option that a choice
+    lacks. `sleep` waits between looks at a bulk task.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Writer:
         *,
         quiet: bool,
         property_key: str = "",
+        create_options: bool = False,
         now: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,7 +56,7 @@ class Writer:
         self._now = now
         self._sleep = sleep
         self._loud: set[str] = set()
-        self._options: dict[tuple[str, str], Mapping[str, Mapping[str, str]]] = {}
+        self._options = Options(site, create=create_options)
         self._people: dict[str, bool] = {}
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
@@ -194,19 +197,12 @@ class Writer:
         if value is None or type_ not in ("option", OPTIONS, "user", PEOPLE):
             return value
         if type_ == "option":
-            return self._by_id(issue, name, value)
+            return self._options.one(issue, name, value)
         if type_ == OPTIONS:
-            return self._by_ids(issue, name, value)
+            return self._options.several(issue, name, value)
         for each in value if type_ == PEOPLE else [value]:
             self._known(issue, name, each)
         return value
-
-    def _by_ids(self, issue: Json, name: str, value: Sequence[Json]) -> list[Any]:
-        """Several choices; a text with a comma may be one option's own."""
-        whole = {"value": ", ".join(each["value"] for each in value)}
-        if whole["value"] in self._options_of(issue).get(name, ()):
-            return [self._by_id(issue, name, whole)]
-        return [self._by_id(issue, name, each) for each in value]
 
     def _known(self, issue: Json, name: str, person: Mapping[str, str]) -> None:
         (who,) = person.values()
@@ -217,26 +213,6 @@ class Writer:
             text = f"{issue.get('key')}: {field.name} ({name}) cannot hold {who!r}: {self._site.name} knows no such person."
             kind = "account id" if self._site.server.cloud else "user name"
             raise Invalid(text, fix=f"Write the {kind} of a person whom the account may see in values.")
-
-    def _by_id(self, issue: Json, name: str, value: Any) -> Any:
-        field = self._site.fields[name]
-        options = self._options_of(issue).get(name)
-        if not options:
-            return value
-        if value["value"] not in options:
-            text = f"{issue.get('key')}: {field.name} ({name}) has no option {value['value']!r}; it has {', '.join(options)}."
-            raise Invalid(
-                text,
-                fix=f"Add the option to the context of {field.name} that covers the project, or correct values.",
-            )
-        return {"id": options[value["value"]]}
-
-    def _options_of(self, issue: Json) -> Mapping[str, Mapping[str, str]]:
-        held = issue.get("fields") or {}
-        place = (str((held.get("project") or {}).get("id")), str((held.get("issuetype") or {}).get("id")))
-        if place not in self._options:
-            self._options[place] = options_of(self._site, str(issue.get("id")))
-        return self._options[place]
 
     def _unknown(self, name: str) -> str:
         called = [each.id for each in self._site.fields.values() if each.name.casefold() == name.casefold()]

@@ -73,10 +73,25 @@ def add_admin(app: Flask, site: Site) -> None:
         }  # fmt: skip
         return jsonify({"startAt": 0, "maxResults": 50, "total": 1, "isLast": True, "values": [context]})
 
+    @app.get("/rest/api/<version>/field/<field>/context/projectmapping")
+    def mappings(field: str) -> Response:
+        number = field.removeprefix("customfield_")
+        own = [
+            {"contextId": f"2{number}", "projectId": site.projects[key]["id"], "isGlobalContext": False}
+            for key in sorted(site.own_contexts)
+        ]
+        found = [{"contextId": f"1{number}", "isGlobalContext": True}, *own]
+        start = int(request.args.get("startAt", 0))
+        page = found[start : start + 1]
+        return jsonify({
+            "startAt": start, "maxResults": 1, "total": len(found), "isLast": start + 1 >= len(found), "values": page,
+        })  # fmt: skip
+
     @app.post("/rest/api/<version>/field/<field>/context/<context>/option")
     def options(field: str, context: str) -> Response:
         added = tuple(each["value"] for each in request.get_json()["options"])
         before = site.fields[field].options
+        site.made.append((context, *added))
         site.fields[field] = replace(site.fields[field], options=(*before, *added))
         shown = [
             {"id": f"{context}{place}", "value": each, "disabled": False} for place, each in enumerate(added)

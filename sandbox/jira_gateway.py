@@ -59,6 +59,8 @@ def scopes_of(method: str, path: str) -> frozenset[str]:
             return frozenset({"read:sprint:jira-software"})
         admin = ".admin" if path.endswith("/configuration") else ""
         return frozenset({f"read:board-scope{admin}:jira-software", "read:project:jira"})
+    if "/context" in path:
+        return frozenset({"manage:jira-configuration"})
     if path.endswith(("/myself", "/user")):
         return frozenset({"read:jira-user"})
     if method == "GET" or path.endswith(_READING_POSTS):

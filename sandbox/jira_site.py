@@ -115,6 +115,10 @@ class Site:
     """By key."""
     issues: dict[int, Issue] = field(default_factory=dict)
     versions: dict[str, list[Json]] = field(default_factory=dict)
+    own_contexts: set[str] = field(default_factory=set)
+    """Projects for which each field has a context of its own, beside the global one."""
+    made: list[tuple[str, ...]] = field(default_factory=list)
+    """Options that were made: the context, and their texts."""
     forbidden: str = "\0"
     """Addresses that hold this are answered 403, to the account that we are: it lacks a permission."""
     users: dict[str, str] = field(default_factory=dict)

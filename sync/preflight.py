@@ -7,7 +7,7 @@ from typing import Any
 
 from config.connections import Read, WriteBlock
 from config.settings import Settings
-from connectors.base import Connector, FieldInfo, Finding
+from connectors.base import Connector, FieldInfo, Finding, Severity
 from connectors.errors import ConnectorError
 from mapping.probe import probe
 from mapping.rules import folded
@@ -132,11 +132,16 @@ def _targets(
     bad = 0
     for field, (figure, values) in wanted.items():
         tool = settings.connections[name].tool
-        for found in _field(tool, kind, field, figure, values, described):
+        for found in _field(tool, kind, field, figure, values, described, _lacking(settings, name)):
             bad += 1
             yield found
     if not bad:
         yield Finding("info", f"write {what}", f"{len(wanted)} fields of {kind} are there and writable")
+
+
+def _lacking(settings: Settings, name: str) -> Severity:
+    """How bad a missing option is: where Portico may make it, that is only worth telling."""
+    return "info" if getattr(settings.connections[name], "create_options", False) else "error"
 
 
 def _create(tool: str, kind: str, field: str, figure: str, words: Sequence[str]) -> str:
@@ -163,6 +168,7 @@ def _field(
     figure: str,
     values: Mapping[str, str | None],
     described: Mapping[str, FieldInfo],
+    lacking: Severity,
 ) -> Iterator[Finding]:
     subject = f"write {figure}"
     if field.startswith("categories:"):
@@ -208,7 +214,7 @@ def _field(
     )
     for each in unknown:
         yield Finding(
-            "error",
+            lacking,
             subject,
             f"{field} has no option {each!r}; it has {', '.join(info.options)}",
             _add_option(tool, kind, field, each),

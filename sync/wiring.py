@@ -194,6 +194,7 @@ def connector(settings: Settings, name: str) -> Connector:
             workers=connection.max_workers,
             quiet=not connection.notify,
             property_key=connection.machine_copy,
+            create_options=connection.create_options,
         )
     if isinstance(connection, tools.ServiceNow):
         from connectors.servicenow import ServiceNow  # noqa: PLC0415  (as above)

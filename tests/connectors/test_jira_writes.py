@@ -143,6 +143,37 @@ def test_an_unknown_choice_among_several_is_refused_before_any_write(either: Ser
     assert not [each for each in either.sent if each.method == "PUT"]
 
 
+@pytest.mark.parametrize("own", [set[str](), {"CON"}])
+def test_a_missing_option_is_made_where_that_is_allowed(cloud: Served, own: set[str]) -> None:
+    with_lists(cloud)
+    (issue,) = cloud.add(1)
+    cloud.site.own_contexts = own
+    jira = cloud.connect(create_options=True)
+    assert push(jira, "CON-1", {FLAGS: "Late, Lost", RAG: "Purple"}).error is None
+    assert [each["value"] for each in issue.fields[FLAGS]] == ["Late", "Lost"]
+    assert issue.fields[RAG]["value"] == "Purple"
+    context = "2" if own else "1"
+    assert cloud.site.made == [(f"{context}50001", "Lost"), (f"{context}10203", "Purple")]
+    assert push(jira, "CON-1", {FLAGS: "Lost", RAG: "Purple"}).error is None
+    assert len(cloud.site.made) == 2
+
+
+def test_an_option_that_may_not_be_made_is_refused_with_what_that_needs(either: Served) -> None:
+    either.add(1)
+    either.site.forbidden = "/context"
+    refused = push(either.connect(create_options=True), "CON-1", {RAG: "Purple"}).error
+    assert isinstance(refused, Invalid)
+    assert "no option 'Purple'" in refused.text
+    assert ("Administer Jira" in refused.fix) is (either.site.product == "cloud")
+    assert either.site.made == []
+
+
+def test_no_option_is_made_unasked(cloud: Served) -> None:
+    cloud.add(1)
+    assert isinstance(push(cloud.connect(), "CON-1", {RAG: "Purple"}).error, Invalid)
+    assert not [path for _, path in cloud.site.requests if "/context" in path]
+
+
 def test_people_are_written_by_what_identifies_them(either: Served) -> None:
     people = with_lists(either)
     (issue,) = either.add(1)
