@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from portfolio import shown
+from portfolio.document import cents
 
 D = Decimal
 
@@ -32,7 +33,7 @@ def test_an_amount_is_rounded_half_up_to_the_cent(value: str, amount: str, money
 def test_what_rounds_to_nothing_carries_no_sign() -> None:
     nearly = D("-0.00000001")
     assert (shown.amount(nearly), shown.plain(nearly), str(shown.rounded(nearly))) == ("0.00", "0", "0")
-    assert shown.percent(D("-0")) == "0%"
+    assert (shown.percent(D("-0")), str(cents(nearly))) == ("0%", "0.00")
 
 
 @pytest.mark.parametrize(
