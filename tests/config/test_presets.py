@@ -59,6 +59,7 @@ def test_a_mapping_takes_each_dimension_from_its_own_preset() -> None:
     ]
     assert [duty.dimension for duty in rules.obligations] == ["cost"]
     assert rules.id == "schedule evm_95_85@1, cost california_10@1, overall percent_green@1"
+    assert rules.version == 1
 
 
 def test_an_empty_mapping_is_the_default() -> None:
@@ -79,6 +80,8 @@ def test_an_empty_mapping_is_the_default() -> None:
         ),
         ({"cost": {"measure": "cpi", "green": "0.8", "amber": "0.9"}}, "better than the green limit"),
         ({"cost": {"measure": "cpi"}}, "needs the limits"),
+        ({"cost": {"measure": "cpi", "green": "1"}}, "needs the limits"),
+        ({"cost": {"measure": "cpi", "amber": "0.9"}}, "needs the limits"),
         ({"cost": {"measure": "variance_share", "green": "0.1", "amber": "0.2", "red": "0.3"}}, "red"),
     ],
 )
@@ -117,6 +120,9 @@ def test_rules_and_packs_can_stand_in_a_file_of_ones_own(tmp_path: Path) -> None
     rules = tmp_path / "rules.yaml"
     rules.write_text('{id: ours, version: 3, cost: {measure: variance_share, green: "0.02", amber: "0.04"}}')
     assert load_rules(str(rules)).cost.name == "ours@3"
+    rules.write_text("{id: plain, version: 7}")
+    bare = load_rules(str(rules.rename(tmp_path / "plain.yaml")))
+    assert (bare.id, bare.version, bare.cost) == ("plain", 7, load_rules("state_15_25").cost)
     broken = tmp_path / "broken.yaml"
     broken.write_text("- no mapping")
     with pytest.raises(PresetError, match="an id and a version"):
