@@ -268,15 +268,16 @@ def test_what_is_missing_is_counted_over_the_running_projects() -> None:
     found = adherence(
         [
             project("active", {"value": "unknown", "declared": "green"}, ["overdue", "ready"], ["missing"]),
-            project("active", {"value": None}, ["overdue"], ["expired", "approved"]),
+            project("active", {"value": None}, ["overdue"], ["expired", "missing", "approved"]),
+            project("active", {"value": "unknown"}, ["overdue"], []),
             project("active", {"value": "red", "declared": "green"}, ["approved"], ["draft"]),
             project("active", {"value": "green", "computed": "red", "declared": "amber"}, [], []),
             project("active", {"value": "red", "computed": "green", "declared": "green"}, [], []),
             project("completed", {"value": "unknown"}, ["overdue"], ["missing"]),
         ]
     )
-    assert (found["projects"], found["data_fresh"], found["unknown"]) == (5, 5, 2)
-    assert (found["watermelons"], found["gates_overdue"], found["deliverables_missing"]) == (2, 2, 2)
+    assert (found["projects"], found["data_fresh"], found["unknown"]) == (6, 6, 3)
+    assert (found["watermelons"], found["gates_overdue"], found["deliverables_missing"]) == (2, 3, 3)
 
 
 def test_the_public_sees_answers_without_reasons_or_people() -> None:

@@ -240,10 +240,11 @@ def test_current_and_next() -> None:
 
 
 def test_where_every_gate_is_passed_the_last_is_the_current_one() -> None:
-    both = (decided("waived"), replace(decided("waived"), gate="G2"))
-    here = gates.current(gates.judge_gates(facts(decisions=both), PACK, {}, TODAY))
+    pack = PACK.model_copy(update={"gates": (*PACK.gates, PACK.gates[1].model_copy(update={"key": "G3"}))})
+    waived = tuple(replace(decided("waived"), gate=each.key) for each in pack.gates)
+    here = gates.current(gates.judge_gates(facts(decisions=waived), pack, {}, TODAY))
     assert here is not None
-    assert here.gate == "G2"
+    assert here.gate == "G3"
 
 
 def test_a_gate_passed_before_an_earlier_one_leaves_that_skipped() -> None:
