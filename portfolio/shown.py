@@ -21,7 +21,7 @@ def number(value: Decimal | int | None) -> float | int | None:
 
 def rounded(value: Decimal | None) -> Decimal | None:
     """A share or an index with at most six places."""
-    return None if value is None else (value.quantize(_SIX_PLACES, ROUND_HALF_UP) + 0).normalize() + 0
+    return None if value is None else value.quantize(_SIX_PLACES, ROUND_HALF_UP).normalize() + 0
 
 
 def instant(value: datetime | None) -> str | None:

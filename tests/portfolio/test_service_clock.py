@@ -193,6 +193,13 @@ def test_a_clock_moves_a_second_after_each_level_and_after_its_end(
 def test_a_due_instant_before_the_opening_allows_no_time_and_has_no_share() -> None:
     odd = clock(ticket("2026-11-24 09:00", due_at=at("2026-11-24 08:00")), NOW, TERMS, NEW_YORK)
     assert (odd.allowed, odd.share, odd.breached) == (timedelta(0), None, True)
+    ended = ticket(
+        "2026-11-24 09:00",
+        due_at=at("2026-11-24 10:00"),
+        state_category="resolved",
+        resolved_at=at("2026-11-24 08:00"),
+    )
+    assert clock(ended, NOW, TERMS, NEW_YORK).elapsed == timedelta(0), "resolved before it was opened"
 
 
 @pytest.mark.parametrize(
