@@ -111,14 +111,12 @@ def test_what_comes_from_outside_goes_first(
 
 
 def test_balances_stand_by_month_and_name() -> None:
-    rows = [row("Cy", "A", 1), row("Bo", "A", 1, month="2026-12"), row("Ana", "A", 1), row("Di", "A", 1)]
-    plan = staffing(rows)
+    names = ("Cy", "Ana", "Fay", "Di", "Eve", "Bo", "Gus")
+    plan = staffing([*(row(name, "A", 1) for name in names), row("Abe", "A", 1, month="2026-12")])
     found = balances(plan, [("Di", "2026-11"), *places(plan, "")])
     assert [(each.month, each.who) for each in found] == [
-        ("2026-11", "Ana"),
-        ("2026-11", "Cy"),
-        ("2026-11", "Di"),
-        ("2026-12", "Bo"),
+        *(("2026-11", name) for name in sorted(names)),
+        ("2026-12", "Abe"),
     ]
 
 
@@ -158,6 +156,8 @@ def test_overloads_name_who_when_how_much_and_why_the_worst_first() -> None:
         "because": "Projects plan 140 h; there are 100 h.",
     }
     assert found[1]["projects"] == [{"project": None, "hours": 130.0}]
+    (equal,) = capacity([row("Ana", "B", 60), row("Ana", "A", 60)])["overloads"]
+    assert [each["project"] for each in equal["projects"]] == ["A", "B"]
 
 
 def test_tickets_can_be_what_makes_it_too_much() -> None:
@@ -288,10 +288,10 @@ def test_tickets_of_the_last_three_whole_months_make_the_mean() -> None:
     assert found.people == {"Ana": D(2) / 3 * 2}
     assert (found.known, found.of) == (3, 5)
     assert found.hours == D(2)
-    assert [(each.type, each.hours) for each in found.efforts] == [
-        ("change", None),
-        ("incident", 2),
-        ("unknown", None),
+    assert [(each.type, each.per_month, each.hours) for each in found.efforts] == [
+        ("change", D(1) / 3, None),
+        ("incident", D(1), D(2)),
+        ("unknown", D(1) / 3, None),
     ]
     here: Any = ticket_demand(tickets, terms, TODAY, NEW_YORK)
     assert (here.months, here.people, here.of) == (("2026-09", "2026-10"), {"Ana": 2}, 5)

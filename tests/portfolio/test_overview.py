@@ -180,17 +180,22 @@ def allocation(
 
 def test_a_persons_capacity_counts_once_and_plans_add_up() -> None:
     found = capacity(
-        [allocation("Ana", "A", 140, 100), allocation("Ana", "B", 140, 60), allocation("Bo", "A", 140, 140)]
+        [
+            allocation("Ana", "A", 140, 100),
+            allocation("Ana", "B", 140, 60),
+            allocation("Bo", "A", 140, 140),
+            allocation("Cy", "A", 140, 100),
+        ]
     )
-    ana, bo = found["rows"]
+    ana, bo, _ = found["rows"]
     assert (ana["capacity_hours"], ana["planned_hours"], ana["over"]) == (140.0, 160.0, True)
     assert ana["projects"] == ["A", "B"]
     assert bo["over"] is False
     (month,) = found["months"]
     assert (month["capacity_hours"], month["planned_hours"], month["people"], month["people_over"]) == (
-        280.0,
-        300.0,
-        2,
+        420.0,
+        400.0,
+        3,
         1,
     )
 

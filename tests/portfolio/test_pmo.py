@@ -208,6 +208,8 @@ def test_a_forecast_is_held_against_the_finish_ninety_days_later() -> None:
     ]
     found = metric("forecast_error", done("2026-05-31", None, trend=points))
     assert figures(found) == (10.0, 1, 1)
+    early = [{"as_of": "2026-01-01", "finish_forecast": "2026-06-10"}]
+    assert figures(metric("forecast_error", done("2026-05-31", None, trend=early))) == (10.0, 1, 1)
     assert figures(metric("forecast_error", done("2026-05-30", None, trend=points))) == (29.0, 1, 1)
     assert figures(metric("forecast_error", done("2026-05-31", None, trend=points[3:]))) == (None, 0, 1)
     unknown = [{"as_of": "2026-01-01", "finish_forecast": None}, {"as_of": "2026-01-02"}]
@@ -248,6 +250,7 @@ def ran(start: str | None, **schedule: Any) -> dict[str, Any]:
         (ran(None, start_planned="2026-09-01"), (0.0, 3, 3)),
         (ran(None), (None, 0, 1)),
         (ran("2026-12-01"), (None, 0, 0)),
+        (ran("2026-11-01", rebaselined_on=["2026-11-02"]), (12.0, 1, 1)),
         ({**ran("2026-08-01", finish_actual="2026-09-30"), "state": "completed"}, (0.0, 2, 2)),
         ({**ran("2026-08-01", finish_actual="2026-09-30"), "state": "cancelled"}, (0.0, 2, 2)),
         ({**ran("2026-08-01"), "state": "completed"}, (None, 0, 0)),

@@ -58,6 +58,7 @@ def test_a_missing_input_lowers_the_coverage_and_is_shown() -> None:
     ]
     assert score(project("A", None, None, None), TERMS).score is None
     assert score(project("A", None, None, None), TERMS).coverage == 0
+    assert score(project("A"), PriorityTerms()).coverage == 0
 
 
 def test_an_input_is_found_where_the_project_shows_it() -> None:

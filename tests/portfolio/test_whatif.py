@@ -359,6 +359,25 @@ def test_projects_stand_by_how_much_later_they_finish() -> None:
     assert [each["project"] for each in told(both, plan, many)["projects"]] == ["D", "A", "C", "B"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "missing", "later_days"),
+    [("0.0000004", None, None), ("0.0000006", 0, 1), ("0.5", 0.5, 1), ("4", 4, 2)],
+)
+def test_less_than_a_millionth_of_an_hour_is_no_difference(
+    asked: str, missing: float | None, later_days: int | None
+) -> None:
+    plan = staffing([row("Ana", "A", 100)])
+    wanted = {"hours": asked, "from": "2026-11", "role": "Developer", "name": "Audit"}
+    scenario = Scenario(mandates=(Mandate.model_validate(wanted),))
+    found = effects(told(scenario, plan))
+    assert found == ({} if missing is None else {"A": (missing, later_days)})
+
+
+def test_a_slip_that_takes_no_hours_says_only_that_it_slips() -> None:
+    (one,) = told(slip("A", 1), staffing([row("Ana", "A", 60)]))["projects"]
+    assert one["because"] == "It slips by 30 days."
+
+
 def test_relief_is_told_too() -> None:
     plan = staffing([row("Ana", "A", 80), row("Ana", "B", 80)])
     found = told(slip("A", 2), plan)
