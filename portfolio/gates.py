@@ -164,7 +164,7 @@ def _gate(
     results = tuple(_check(criterion, facts, metrics) for criterion in asked_of(gate, facts))
     unmet = tuple(result.criterion for result in results if not result.met)
     due = due_on(gate, facts)
-    decision = _newest(facts.decisions, gate.key)
+    decision = newest(facts.decisions, gate.key)
     conditions = tuple(_as_of(each, today) for each in decision.conditions) if decision else ()
     lapsed = tuple(each for each in conditions if _has_lapsed(each, today))
     until = decision.valid_until if decision else None
@@ -229,7 +229,8 @@ def _has_lapsed(condition: Condition, today: date) -> bool:
     return condition.met_on is None and condition.due_on is not None and condition.due_on < today
 
 
-def _newest(decisions: Sequence[Decision], gate: str) -> Decision | None:
+def newest(decisions: Sequence[Decision], gate: str) -> Decision | None:
+    """The decision about a gate that counts: the newest that names somebody, of one day the last."""
     mine = [each for each in decisions if each.gate.casefold() == gate.casefold() and each.decided_by]
     newest = max((decision.decided_on for decision in mine), default=None)
     return next((decision for decision in reversed(mine) if decision.decided_on == newest), None)

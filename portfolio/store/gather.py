@@ -176,7 +176,7 @@ def _in_fields(project: Project) -> tuple[facts.Decision, ...]:
     )
 
 
-def _decisions(
+def decisions_of(
     db: Connection, projects: Mapping[str, Project], keys: Keys
 ) -> dict[str, tuple[facts.Decision, ...]]:
     """Those in fields of the projects' own records, those of approval records, then those recorded by command."""
@@ -313,7 +313,7 @@ def gather(
     planned = _planned_values(db, keys)
     reports, outages, feeds = _reports(db, keys), _outages(db), _feeds(db, keys)
     links = _links(db, names, keys)
-    decisions, overrides = _decisions(db, chosen, keys), manual.overrides(db)
+    decisions, overrides = decisions_of(db, chosen, keys), manual.overrides(db)
     actions = manual.kept_actions(db)
     rows_of = (project.defined_by for project in chosen.values() if project.defined_by)
     moved = baselines.moved(db, [tuple(row[name] for name in RECORD_KEY) for row in rows_of])

@@ -201,6 +201,7 @@ def met(
         day = met_on or today
         if day > today:
             raise Refused(f"--on {day} is still to come: a condition is met on a day that has been")
+        _counts_here(program, db, project, key)
         held = manual.last_decision(db, project, key)
         conditions = held.conditions if held else []
         if held is None or not 1 <= number <= len(conditions):
@@ -214,6 +215,22 @@ def met(
     record(program, project, by, "condition met", act)
     program.progress(f"{project} {key}: condition {number} is met. `portico sync` judges by it.")
     return DONE
+
+
+def _counts_here(program: Program, db: Any, project: str, gate: str) -> None:
+    """Refuses where the decision about the gate that counts was taken in a tool, which knows no conditions."""
+    from portfolio.gates import newest  # noqa: PLC0415  (as above)
+    from portfolio.store import gather, links  # noqa: PLC0415  (as above)
+    from sync.wiring import declared_projects  # noqa: PLC0415  (as above)
+
+    projects = links.registry(db, *declared_projects(program.settings)).projects
+    chosen = {key: each for key, each in projects.items() if key == project}
+    counted = newest(gather.decisions_of(db, chosen, [*chosen]).get(project, ()), gate)
+    if counted is not None and counted.source is not None:
+        place = f"{counted.source.connection} {counted.source.external_key}"
+        raise Refused(
+            f"the decision about {project} {gate} that counts stands in {place}: it has no conditions"
+        )
 
 
 @click.group("actions", cls=Shown)

@@ -127,6 +127,19 @@ def test_an_outage_belongs_to_the_projects_that_it_names(desk: Desk) -> None:
     assert [each["service"] for each in desk.project("P1")["outages"]] == ["Network"]
 
 
+def test_an_outage_that_names_no_project_belongs_to_those_whose_tickets_name_its_service(desk: Desk) -> None:
+    outages = "id,service,type,began_at\nO1,Network,outage,2026-11-19T10:00:00Z\nO2,Mail,outage,2026-11-19T10:00:00Z\n"
+    tickets = "id,project_key,number,type,state_category,service\nT1,P1,INC1,incident,new,Network\n"
+    desk.office(project=PROJECTS, outage=outages, ticket=tickets)
+    desk.run("sync")
+    assert {each["service"]: each["project_keys"] for each in desk.exported("outage")} == {
+        "Network": ["P1"],
+        "Mail": None,
+    }
+    found = desk.run("report", "--format", "json").json["exceptions"]
+    assert [each["project"] for each in found if each["kind"] == "open_outage"] == ["P1"]
+
+
 def test_records_of_two_kinds_may_share_a_number(desk: Desk) -> None:
     projects = "id,key,name\n1,P1,Permit portal\n2,P2,Parks wifi\n"
     work = "id,project_key,title,status_category\n1,P2,Do it,To Do\n"
@@ -433,6 +446,21 @@ def test_columns_of_a_project_decide_about_gates_and_nobody_silently(desk: Desk)
     desk.run("gates", "decide", "P1", "G0", "go", "--by", "Ann")
     desk.run("sync")
     assert desk.json("gates", "P1")[0]["decided_by"] == "Ann"
+
+
+def test_a_condition_of_a_decision_that_a_tools_newer_one_replaced_cannot_be_met(desk: Desk) -> None:
+    read = OFFICE.replace("READS", "{kind: project, scope: project.csv, key: key}")
+    desk.configure(read.replace("    write:", f"{COLUMNS}    write:", 1))
+    desk.put("project.csv", DECIDED)
+    desk.run("sync")
+    condition = "--condition", "Staff it | 2026-12-31"
+    desk.run("gates", "decide", "P1", "G0", "go-with-conditions", "--by", "Ann", *condition)
+    desk.put("project.csv", DECIDED.replace("2026-11-01", "2099-11-01", 1))
+    desk.now = "2026-11-21T17:00:00Z"
+    desk.run("sync")
+    refused = desk.run("gates", "met", "P1", "G0", "1", "--by", "Ben")
+    assert refused.code == 2
+    assert "stands in office P1" in refused.err
 
 
 def test_columns_decide_about_gates_of_the_pack_by_expressions_alone(desk: Desk) -> None:
