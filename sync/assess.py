@@ -115,8 +115,11 @@ def _judge(
 
 def _moving(judged: Judged, now: datetime) -> bool:
     """Whether time alone may have changed a judgement since it was made: a ticket's clock ran out."""
-    told = judged.outcome.get("moves_at")
-    return told is not None and datetime.fromisoformat(told) <= now
+    return _has_come(judged.outcome.get("moves_at"), now)
+
+
+def _has_come(instant: str | None, now: datetime) -> bool:
+    return instant is not None and datetime.fromisoformat(instant) <= now
 
 
 def _keep_since(
@@ -226,7 +229,8 @@ def assess(
         stood = {key: each.facts for key, each in work.judged.items() if key in before and key not in changed}
         moved = {key: mark for key, mark in stood.items() if mark != before[key].facts}
         snapshots.note_facts(db, last.number, moved)
-    if last is not None and keys is not None and not keys and not work.taken:
+    stands = keys is not None and not keys and not work.taken
+    if last is not None and stands and not _has_come(last.portfolio.get("desk_moves_at"), now):
         entered = {"priority": outlook.priority_of(db, settings), "quarantine": quarantine(db)}
         portfolio = {**last.portfolio, **json_like(entered)}
     else:
@@ -270,7 +274,10 @@ def portfolio_of(
     projects: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> dict[str, Any]:
-    """What a snapshot keeps beside projects and sources: name, currency, outlook, desk, exceptions, what is in quarantine."""
+    """What a snapshot keeps beside projects and sources: name, currency, outlook, desk, exceptions, what is in quarantine.
+
+    `desk_moves_at` is the instant at which time alone breaches or escalates a ticket of no project.
+    """
     terms, zone = settings.portfolio.service, settings.portfolio.zone
     clocked = [(each, clock(each, now, terms, zone)) for each in desk.unlinked(db)]
     kept: dict[str, Any] = json_like(
@@ -280,6 +287,7 @@ def portfolio_of(
             "capacity": outlook.capacity_of(db, settings, projects, today_of(settings, now)),
             "priority": outlook.priority_of(db, settings),
             "desk": ticket_rows.desk(clocked, count(clocked, now), now),
+            "desk_moves_at": min((each.moves_at for _, each in clocked if each.moves_at), default=None),
             "exceptions": [*_unallocated(names), *waiting_exceptions(projects)],
             "quarantine": quarantine(db),
         }

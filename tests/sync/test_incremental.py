@@ -22,6 +22,7 @@ from portfolio.store.records import Read
 from portfolio.store.tables import assessed, entity_tables
 from portfolio.store.tables import touched as notes
 from sync.assess import Assessed, assess
+from sync.reporting import document
 from sync.wiring import policy
 
 START = datetime(2026, 11, 16, 15, 0, tzinfo=UTC)
@@ -264,6 +265,21 @@ def test_a_ticket_that_time_alone_breaches_is_judged_when_it_does(filled: Desk) 
     assert breached == [0, 0, 0, 0, 1, 1]
     assert [each.changed for each in told] == [1, 0, 0, 0, 1, 0]
     assert [each.is_new for each in told] == [True, False, False, False, True, False]
+
+
+def test_a_ticket_of_no_project_breaches_when_its_time_has_come_although_nothing_was_touched(
+    filled: Desk,
+) -> None:
+    with filled.store.transaction() as db:
+        values = {"number": "t9", "state_category": "new", "opened_at": START}
+        filled.put(db, "ticket", "t9", "nowhere", **values, due_at=filled.now + timedelta(hours=1))
+    told = []
+    for _ in range(6):
+        kept = filled.assess()
+        with filled.store.reading() as db:
+            told.append((document(db, filled.settings)["tickets"]["desk"]["breached"], kept.is_new))
+
+    assert told == [(0, True), (0, False), (0, False), (0, False), (1, True), (1, False)]
 
 
 def _asked(desk: Desk) -> list[str]:

@@ -219,6 +219,17 @@ def test_a_ticket_that_came_back_later_had_not_come_back(office: Office) -> None
     assert [of(office.as_of(day), "P0")["ticket_counts"]["reopened"] for day in (1, 2)] == [0, 1]
 
 
+def test_a_forecast_is_held_against_what_the_snapshots_said_90_days_before_the_finish(office: Office) -> None:
+    office.sync()
+    office.at(100)
+    office.put("snow", "id0", {"state": "3", "work_end": "2027-02-20 17:00:00"})
+    office.put("snow", "id1", {"end_date": "2027-06-30 05:00:00"})
+    found = {each["metric"]: each for each in office.sync()["pmo"]["metrics"]}
+
+    assert (found["forecast_error"]["n"], found["forecast_error"]["of"]) == (1, 1)
+    assert found["forecast_error"]["value"] == (date(2027, 2, 20) - date(2026, 12, 31)).days
+
+
 def test_what_managers_entered_counts_from_its_instant(office: Office) -> None:
     office.sync()
     office.at(1)
