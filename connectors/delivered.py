@@ -16,7 +16,8 @@ import simplejson
 from connectors.amounts import amount
 from connectors.base import BadRow, SourceRecord, Stream
 from connectors.keys import natural_id
-from connectors.tables import Line, RefusedLine, Unreadable, fingerprint, read_table
+from connectors.tables import Line, RefusedLine, Unreadable, fingerprint
+from connectors.totals import rows_without_totals
 
 Ready = Literal["settled", "marker", "manifest"]
 """What tells that a file has been sent to its end: it holds still; a marker; a manifest."""
@@ -80,7 +81,7 @@ def prove(path: Path, sheet: str | None, manifest: Path | None) -> Counted:
     rows, refused = 0, []
     sums = dict.fromkeys(wanted_sums, Decimal(0))
     try:
-        for line in read_table(path, sheet):
+        for line in rows_without_totals(path, sheet):
             if isinstance(line, RefusedLine):
                 refused.append(line)
                 continue
@@ -106,7 +107,7 @@ def rows_of(stream: Stream, file: Delivered) -> Iterator[SourceRecord | BadRow]:
     """The rows of a file as records; two rows of one key are a reject, for neither may hide the other."""
     met: dict[str, int] = {}
     try:
-        for line in read_table(file.path, file.sheet):
+        for line in rows_without_totals(file.path, file.sheet):
             place = f"{file.name}#{line.number}"
             if isinstance(line, RefusedLine):
                 yield BadRow(place, line.field, line.value, f"{file.name} row {line.number}: {line.reason}")

@@ -17,6 +17,7 @@ from connectors.amounts import from_float, plain_text
 from connectors.tables import Unreadable, columns_of
 
 _CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
+_FIRST_SURE_DAY = datetime(1900, 3, 1)  # noqa: DTZ001 - a cell has no zone
 
 Told = list[Any]
 
@@ -128,13 +129,16 @@ def _sheet_line(
 def cell_text(value: object) -> str:
     """A cell's value as text: days as ISO, numbers exactly as typed (a spreadsheet keeps 15 digits).
 
-    Raises ValueError for an error cell, and for a number with more digits than a spreadsheet keeps.
+    Raises ValueError for an error cell, a number with more digits than a spreadsheet keeps, and a day before March 1900:
+    spreadsheets count a 29 February of that year, so that the numbers up to 60 name no sure day (and are none of a ledger).
     """
     match value:
         case None:
             return ""
         case bool():
             return "true" if value else "false"
+        case datetime() if value < _FIRST_SURE_DAY:
+            raise ValueError("a day before March 1900: a number that was formatted as a date?")
         case datetime() if value.time() == time():
             return value.date().isoformat()
         case date() | time():

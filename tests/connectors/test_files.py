@@ -328,6 +328,57 @@ def test_a_cell_that_lost_its_digits_or_shows_an_error_is_refused(folder: Path, 
     assert rejected(pages)[0].field == "amount"
 
 
+@pytest.mark.parametrize("serial", [1, 42, 59, 60])
+def test_a_number_that_became_a_day_of_1900_is_refused(folder: Path, serial: int) -> None:
+    def fill(book: Any) -> None:
+        book.active.append(["amount"])
+        for number in (serial, 61, 46204):
+            book.active.append([number])
+            book.active.cell(book.active.max_row, 1).number_format = "yyyy-mm-dd"
+
+    workbook(folder / "budget.xlsx", fill)
+    pages = list(drop(folder).pull(Stream("budget_line", "*.xlsx"), None))
+    assert [record.body["amount"] for record in pulled(pages)] == ["1900-03-01", "2026-07-01"]
+    assert [reject.id for reject in rejected(pages)] == ["budget.xlsx#2"]
+
+
+def test_days_of_the_other_calendar_of_spreadsheets_are_the_same_days(folder: Path) -> None:
+    def fill(book: Any) -> None:
+        book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
+        for row in (["posted_on"], [44742], [0]):
+            book.active.append(row)
+            book.active.cell(book.active.max_row, 1).number_format = "yyyy-mm-dd"
+
+    workbook(folder / "budget.xlsx", fill)
+    pages = list(drop(folder).pull(Stream("budget_line", "*.xlsx"), None))
+    assert pulled(pages)[0].body["posted_on"] == "2026-07-01"
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_totals_lines_that_say_so_and_add_up_are_refused(folder: Path, ending: str) -> None:
+    rows = [
+        ["fund", "department", "actual"],
+        ["010", "Total", "100.00"],
+        ["010", "Parks", "50.25"],
+        ["", "Subtotal", "150.25"],
+        ["020", "Water", "7.00"],
+        ["020", "Total", "7.00"],
+        ["020", "Fire", "(3.00)"],
+        ["", "Sub-total:", "11.00"],
+        ["", "", "161.25"],
+        ["GRAND TOTAL", "", "322.50"],
+    ]
+    if ending == "csv":
+        (folder / "budget.csv").write_text("".join(f"{','.join(row)}\n" for row in rows))
+    else:
+        workbook(folder / "budget.xlsx", lambda book: [book.active.append(row) for row in rows])
+    pages = list(drop(folder).pull(Stream("budget_line", f"*.{ending}"), None))
+    assert [record.body["_row"] for record in pulled(pages)] == ["2", "3", "5", "6", "7", "9"]
+    assert [reject.id.partition("#")[2] for reject in rejected(pages)] == ["4", "8", "10"]
+    assert all("sum of the rows above" in reject.reason for reject in rejected(pages))
+    assert pages[-1].complete
+
+
 def test_of_several_sheets_one_must_be_named(folder: Path) -> None:
     def fill(book: Any) -> None:
         book.active.title = "Notes"
