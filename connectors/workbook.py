@@ -5,9 +5,11 @@ reason]` in order, at last `["end"]`, or `["unreadable", reason]`. Memory is bou
 """
 
 import json
+import re
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, time
 from pathlib import Path
@@ -18,6 +20,9 @@ from connectors.tables import Unreadable, columns_of
 
 _CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
 _FIRST_SURE_DAY = datetime(1900, 3, 1)  # noqa: DTZ001 - a cell has no zone
+_MERGE = re.compile(rb'<(?:\w+:)?mergeCell ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})"')
+_LONGEST_MERGE = 80
+_CHUNK = 2**20
 
 Told = list[Any]
 
@@ -54,7 +59,8 @@ def told(path: Path, sheet: str | None) -> Iterator[Told]:
         name = _sheet_name(formulas, sheet)
         for each in opened:
             each[name].reset_dimensions()
-        yield from _sheet_lines(formulas[name], values[name], stale=stale)
+        merged = _merged(path, formulas[name])
+        yield from _sheet_lines(formulas[name], values[name], merged, stale=stale)
 
 
 def _sheet_name(book: Any, wanted: str | None) -> str:
@@ -68,7 +74,33 @@ def _sheet_name(book: Any, wanted: str | None) -> str:
     return str(visible[0])
 
 
-def _sheet_lines(formulas: Any, values: Any, *, stale: bool) -> Iterator[Told]:
+def _merged(path: Path, sheet: Any) -> dict[int, list[slice]]:
+    """By row, the columns that merged cells leave empty there: all of a merge but its first cell."""
+    part = sheet._worksheet_path  # noqa: SLF001 - a streamed sheet tells of no merged cells
+    found: dict[int, list[slice]] = {}
+    left = b""
+    with zipfile.ZipFile(path) as archive, archive.open(part) as file:
+        while chunk := file.read(_CHUNK):
+            text = left + chunk
+            for match in _MERGE.finditer(text):
+                first, last = _column(match[1]), _column(match[3])
+                for row in range(int(match[2]), int(match[4]) + 1):
+                    found.setdefault(row, []).append(slice(first + (row == int(match[2])), last + 1))
+            left = text[-_LONGEST_MERGE:]
+    return found
+
+
+def _column(letters: bytes) -> int:
+    """The place of a column, from 0."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number - 1
+
+
+def _sheet_lines(
+    formulas: Any, values: Any, merged: Mapping[int, list[slice]], *, stale: bool
+) -> Iterator[Told]:
     columns: tuple[str, ...] = ()
     both = zip(formulas.iter_rows(), values.iter_rows(values_only=True), strict=True)
     for number, (cells, shown) in enumerate(_sound(both), start=1):
@@ -77,6 +109,16 @@ def _sheet_lines(formulas: Any, values: Any, *, stale: bool) -> Iterator[Told]:
         if not columns:
             columns = columns_of(_trim(["" if value is None else str(value) for value in shown]))
             yield ["columns", columns]
+            continue
+        empty = [
+            name
+            for each in merged.get(number, ())
+            for name in columns[each]
+            if not name.startswith("_column_")
+        ]
+        if empty:
+            reason = "empty by a merged cell: unmerge it, and fill in each row"
+            yield ["refused", number, empty[0], None, reason]
             continue
         yield _sheet_line(number, columns, cells, shown, stale=stale)
     if not columns:

@@ -328,6 +328,31 @@ def test_a_cell_that_lost_its_digits_or_shows_an_error_is_refused(folder: Path, 
     assert rejected(pages)[0].field == "amount"
 
 
+def test_rows_that_a_merged_cell_leaves_empty_are_refused(folder: Path) -> None:
+    def fill(book: Any) -> None:
+        sheet = book.active
+        for row in (
+            ["fund", "note", None, "amount"],
+            ["010", "a", None, 1],
+            [None, "b", None, 2],
+            [None, "c", None, 3],
+            ["020", "d", None, 4],
+            ["x"],
+        ):
+            sheet.append(row)
+        for merge in ("A2:A4", "A6:D6", "B1:C1", "B2:C2", "B5:C5"):
+            sheet.merge_cells(merge)
+
+    workbook(folder / "budget.xlsx", fill)
+    pages = list(drop(folder).pull(Stream("budget_line", "*.xlsx"), None))
+    assert [record.body["_row"] for record in pulled(pages)] == ["2", "5"]
+    assert [(reject.id.partition("#")[2], reject.field) for reject in rejected(pages)] == [
+        ("3", "fund"),
+        ("4", "fund"),
+        ("6", "note"),
+    ]
+
+
 @pytest.mark.parametrize("serial", [1, 42, 59, 60])
 def test_a_number_that_became_a_day_of_1900_is_refused(folder: Path, serial: int) -> None:
     def fill(book: Any) -> None:
