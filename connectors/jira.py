@@ -140,7 +140,10 @@ class Jira:
         return Census(ids=frozenset(ids))
 
     def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
-        """What each issue shows now, a hundred per request; a key that moved is asked for by itself."""
+        """What each issue shows now, a hundred per request; a key that moved is asked for by itself.
+
+        So is what Data Center's search does not know: archived issues are not in it.
+        """
         issues = [each for each in targets if each.kind == "issue"]
         for start in range(0, len(issues), AT_ONCE):
             yield from self._look(issues[start : start + AT_ONCE])
@@ -254,7 +257,7 @@ class Jira:
             found[str(each.get("id"))] = found[str(each.get("key")).upper()] = each
         for target, name in zip(targets, asked, strict=True):
             issue = found.get(name.upper())
-            if issue is None and KEY.fullmatch(name):
+            if issue is None and (KEY.fullmatch(name) or not self._site.server.cloud):
                 issue = one(self._site, name, names)
             yield Shown(target, exists=False) if issue is None else shown(self._site, target, issue)
 

@@ -328,6 +328,15 @@ def test_a_bad_scope_stops_the_connection_and_names_the_fix(either: Served, scop
         assert "scope" in caught.value.fix
 
 
+def test_cloud_is_never_asked_for_more_than_a_hundred_issues_at_once(cloud: Served) -> None:
+    cloud.add(101)
+    jira = cloud.connect(page_size=500)
+    assert len(records(jira, STREAM)) == 101
+    assert all(
+        each.exists for each in jira.look([Target("issue", id=f"CON-{number}") for number in range(1, 102)])
+    )
+
+
 def test_an_empty_scope_reads_everything(either: Served) -> None:
     either.add(2)
     jira = either.connect()

@@ -11,7 +11,7 @@ import pytest
 from sandbox.jira_site import Product
 from sandbox.jira_values import custom
 from tests.connectors.jira_served import TODO, Served
-from tests.end_to_end.office import Ran, run
+from tests.end_to_end.office import Ran, rows, run
 
 HEAD = """
 version: 1
@@ -43,6 +43,12 @@ projects: {list: [{key: A, name: Alpha, links: [{connection: jira, project: CON,
 """
 
 
+OF_ALL = """
+    read: [{kind: issue}]
+projects: {list: [{key: A, name: Alpha, links: [{connection: jira, project: CON}, {connection: jira, project: OUT}]}]}
+"""
+
+
 class Desk:
     """A folder with a configuration for one served Jira."""
 
@@ -60,6 +66,13 @@ class Desk:
     def run(self, *arguments: str) -> Ran:
         config, now = self.folder / "portico.yaml", self.served.at.isoformat()
         return run("-c", config, "--now", now, *arguments, environment={"SECRET": self.served.site.token})
+
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.folder / 'portico.db'}"
+
+    def live(self) -> list[dict[str, Any]]:
+        return [row for row in rows(self.store, "work_item") if row["deleted_at"] is None]
 
     def found(self, severity: str = "error") -> list[str]:
         found: Any = self.run("check", "--json").json["findings"]
@@ -95,6 +108,53 @@ def test_a_jira_project_carries_its_own_figures(desk: Desk) -> None:
     assert {each["field"]: each["before"] for each in planned}["rag"] == "by hand"
     assert desk.run("sync").code == 0
     assert site.properties["CON"]["portico.status"]["fields"]["rag"] == "n/a"
+
+
+def test_a_project_that_becomes_visible_is_loaded_in_full(desk: Desk) -> None:
+    site = desk.served.site
+    site.projects["OUT"] = {"id": "10002", "key": "OUT", "name": "Elsewhere"}
+    site.hidden |= {each.id for each in desk.served.add(5, "OUT")}
+    desk.served.tick(3600)
+    desk.served.add(2)
+    desk.configure(OF_ALL)
+    for _ in range(2):
+        desk.served.tick(86_400)
+        assert desk.run("sync").code == 0
+    assert len(desk.live()) == 2
+    site.hidden.clear()
+    desk.served.tick(3600)
+    assert desk.run("sync").code == 0
+    assert len(desk.live()) == 2
+    desk.served.tick(86_400)
+    assert desk.run("sync").code == 0
+    assert {each["external_key"] for each in desk.live()} == {
+        "CON-1",
+        "CON-2",
+        *(f"OUT-{n}" for n in range(1, 6)),
+    }
+
+
+def test_deleted_archived_and_moved_issues_are_told_apart(desk: Desk) -> None:
+    site = desk.served.site
+    site.projects["OUT"] = {"id": "10002", "key": "OUT", "name": "Elsewhere"}
+    issues = desk.served.add(20)
+    desk.configure(OF_PROJECTS + PROJECTS["datacenter"])
+    assert desk.run("sync").code == 0
+    site.delete(issues[0])
+    site.archived.add(issues[1].id)
+    site.move(issues[2], "OUT")
+    told = []
+    for _ in range(2):
+        desk.served.tick(90_000)
+        assert desk.run("sync").code in (0, 1)
+        found = {row["external_key"]: row for row in rows(desk.store, "work_item")}
+        some = [found[key] for key in ("CON-1", "CON-2", "CON-3")]
+        told.append([(row["deleted_at"] is not None, bool(row["left_scope"])) for row in some])
+    assert told == [
+        [(False, False), (False, True), (False, True)],
+        [(True, False), (False, True), (False, True)],
+    ]
+    assert len(desk.live()) == 19
 
 
 def test_several_choices_and_people_are_proved_written_and_left_alone(desk: Desk) -> None:
