@@ -1,7 +1,8 @@
 """What a tool grants still, as its answers tell: how many requests are left, of how many, until when.
 
 Headers: `X-RateLimit-Limit/-Remaining/-Reset/-NearLimit` (Jira Cloud, whose Reset is an ISO instant that may lack seconds;
-ServiceNow, in epoch seconds; Jira Data Center, without Reset), and `RateLimit-Policy` with `RateLimit`
+ServiceNow, in epoch seconds, without Remaining: nothing is left where it refuses; Jira Data Center, without Reset), and
+`RateLimit-Policy` with `RateLimit`
 (`"name";q=65000;w=3600`, `"name";r=120;t=900`; several entries, the scarcest counts; Atlassian also with `Beta-` before).
 """
 
@@ -44,11 +45,13 @@ def budget_of(headers: Mapping[str, str], now: datetime) -> Budget | None:
     if named:
         return min(named, key=lambda each: (each.remaining or 0) / (each.limit or each.remaining or 1))
     limit, remaining = _whole(headers.get("X-RateLimit-Limit")), _whole(headers.get("X-RateLimit-Remaining"))
-    said = headers.get("X-RateLimit-NearLimit", "").strip().lower()
-    if remaining is None and not said:
+    said, until = headers.get("X-RateLimit-NearLimit", "").strip().lower(), resets_at(headers)
+    if limit is not None and until and "Retry-After" in headers:
+        remaining = remaining or 0
+    if remaining is None and not said and not (limit and until):
         return None
     near = said == "true" if said else _scarce(limit, remaining)
-    return Budget(limit, remaining, near, resets_at(headers), now)
+    return Budget(limit, remaining, near, until, now)
 
 
 def resets_at(headers: Mapping[str, str]) -> datetime | None:

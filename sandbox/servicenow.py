@@ -6,7 +6,7 @@
 - a field that the account may not write is passed over with status 200
 - the Link header points at the instance's own host, not at the one that was asked
 - too many rows for one transaction: 200 with rows and an `error` beside them, or a body cut short, or a 500
-- over the quota: 429 with a Retry-After of half an hour
+- under a rate rule, answers tell its limit and its end; over it: 429 with a Retry-After of half an hour
 - too many transactions at once: 429 that names no rule, or 202 without a body for a request that was dropped
 """
 
@@ -56,7 +56,9 @@ class Instance:
     login: Login = field(default_factory=Login)
     rights: Rights = field(default_factory=Rights)
     quota: int | None = None
-    """How many more requests are answered before 429."""
+    """How many more requests are answered before 429; None: no rate rule applies."""
+    hourly: int = 5000
+    """What that rule grants."""
     retry_after: int = 1800
     busy: int = 0
     """How many requests get a 429 without a rule's headers, as if every semaphore were taken."""
@@ -101,7 +103,12 @@ def create_table_app(instance: Instance) -> Flask:
 
     @app.after_request
     def stamp_it(response: Response) -> Response:
-        response.headers["Date"] = format_datetime(instance.tables.now().astimezone(UTC), usegmt=True)
+        now = instance.tables.now().astimezone(UTC)
+        response.headers["Date"] = format_datetime(now, usegmt=True)
+        if instance.quota is not None:
+            response.headers["X-RateLimit-Limit"] = str(instance.hourly)
+            response.headers["X-RateLimit-Reset"] = str(int(now.timestamp()) + instance.retry_after)
+            response.headers["X-RateLimit-Rule"] = "portico hourly"
         response.set_cookie("JSESSIONID", "A1B2C3D4", httponly=True)
         response.set_cookie("glide_user_route", "glide.a1b2", httponly=True)
         return response
@@ -197,9 +204,6 @@ def _refused(instance: Instance) -> Response | None:
     if instance.quota <= 0:
         limited = _error(429, "Rate limit exceeded", None)
         limited.headers["Retry-After"] = str(instance.retry_after)
-        limited.headers["X-RateLimit-Limit"] = "0"
-        limited.headers["X-RateLimit-Reset"] = str(int(now.timestamp()) + instance.retry_after)
-        limited.headers["X-RateLimit-Rule"] = "portico hourly"
         return limited
     instance.quota -= 1
     return None

@@ -28,6 +28,7 @@ from connectors.base import (
 )
 from connectors.errors import ContractBroken, ReadOnly
 from connectors.http import Http
+from connectors.limits import Budget
 from connectors.servicenow.account import identity
 from connectors.servicenow.clocks import BESIDE, Clocks
 from connectors.servicenow.columns import Columns
@@ -145,6 +146,11 @@ class ServiceNow:
                 f"{self.name} is read-only.", fix="Set safety.write: true to let Portico write there."
             )
         return map(self._records.write, patches)
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the instance said last of the rate rule that applies; None where none does."""
+        return self._http.budget
 
     def close(self) -> None:
         """Releases the sockets."""

@@ -232,6 +232,8 @@ def status(program: Program, *, as_json: bool) -> int:
 
 
 def _granted(budget: Mapping[str, Any]) -> str:
+    if budget["remaining"] is None and budget["resets_at"]:
+        return f"{budget['limit']} requests granted until {budget['resets_at']}, told at {budget['seen_at']}"
     left = "?" if budget["remaining"] is None else budget["remaining"]
     near = ", near the limit: requests go half as fast" if budget["near_limit"] else ""
     return f"{left} of {budget['limit'] or '?'} requests left at {budget['seen_at']}{near}"

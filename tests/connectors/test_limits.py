@@ -25,6 +25,8 @@ FOUR = datetime(2026, 3, 26, 16, tzinfo=UTC)
         ({}, None),
         ({"X-RateLimit-Limit": "350"}, None),
         ({"X-RateLimit-Limit": "350", "X-RateLimit-Remaining": "many"}, None),
+        ({"X-RateLimit-Limit": "500", "X-RateLimit-Reset": "1774540800"}, (500, None, False, FOUR)),
+        ({"X-RateLimit-Limit": "500", "X-RateLimit-Reset": "1774540800", "Retry-After": "1800"}, (500, 0, True, FOUR)),
         ({"X-RateLimit-Limit": "350", "X-RateLimit-Remaining": "70"}, (350, 70, False, None)),
         ({"X-RateLimit-Limit": "350", "X-RateLimit-Remaining": "69"}, (350, 69, True, None)),
         ({"X-RateLimit-NearLimit": "TRUE"}, (None, None, True, None)),

@@ -20,6 +20,7 @@ def test_a_spent_quota_stops_its_connection_alone_and_the_next_run_goes_on(tmp_p
         assert limited.code == 1
         assert {name for name, each in connections.items() if not each["ok"]} == {"snow"}
         assert "1800 s" in connections["snow"]["error"]
+        assert "snow: 0 of 5000 requests left" in office.run("status").out
         assert office.writes()["snow"] == 0
         assert office.writes()["jira"] > 0
         kept = len(office.rows("source_record"))
@@ -31,7 +32,9 @@ def test_a_spent_quota_stops_its_connection_alone_and_the_next_run_goes_on(tmp_p
         assert len(office.rows("source_record")) > kept
         assert asked < len(snow.requests)
         assert office.writes()["snow"] > 0
+        snow.quota = 5000
         assert office.sync().json["counts"]["planned"] == 0
+        assert "snow: 5000 requests granted until " in office.run("status").out
 
 
 @pytest.fixture(scope="module")
