@@ -11,10 +11,20 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.wire import WIRE, breaches
+
 settings.register_profile("portico", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("portico")
 
 ROOT = Path(__file__).parent.parent
+WIRE.listen()
+
+
+@pytest.fixture(autouse=True)
+def vendors_contracts() -> Iterator[None]:
+    """No test's exchange with a simulated tool breaks a vendor's contract."""
+    yield
+    assert breaches(WIRE.take()) == []
 
 
 def _postgres_binaries() -> Path | None:

@@ -15,6 +15,7 @@ from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAP
 from openapi_core.exceptions import OpenAPIError
 
 from sandbox.jira_site import Product
+from tests import wire
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = Path(os.environ.get("PORTICO_CONTRACTS", ROOT.parent / "shared/contracts"))
@@ -73,8 +74,12 @@ def available() -> bool:
 
 @cache
 def contract(name: str) -> Any:
-    """A contract, its server being http://jira.test."""
+    """A contract, its server being http://jira.test. Data Center's types the names of `fields` as objects: they are texts."""
     document = json.loads((CONTRACTS / name).read_text(encoding="utf-8"))
+    if name == _OF_BOTH:
+        search = document["paths"]["/rest/api/2/search"]["get"]["parameters"]
+        (fields,) = (each["schema"] for each in search if each["name"] == "fields")
+        fields["items"] = {"type": "string"}
     document["servers"] = [{"url": "http://jira.test"}]
     return OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))  # type: ignore[arg-type]
 
@@ -94,6 +99,24 @@ def violations(exchanges: Sequence[Exchange]) -> list[str]:
                 f"{each.method} {each.path}?{each.query} {each.body!r} → {each.status} {each.answer[:300]!r}: {problem}"
             )
     return list(dict.fromkeys(found))
+
+
+def problem(seen: wire.Exchange) -> str | None:
+    """What breaks a contract in what any test exchanged, whoever asked."""
+    each = Exchange(
+        ours=True,
+        product="cloud" if seen.tool == "cloud" else "datacenter",
+        method=seen.method,
+        path=seen.path,
+        query=seen.query,
+        body=seen.body,
+        content_type=seen.headers.get("Content-Type", ""),
+        status=seen.status,
+        answer=seen.answer,
+    )
+    if each.path.startswith(_UNDESCRIBED):
+        return None
+    return _request_problem(each) or _answer_problem(each)
 
 
 def refused(name: str, each: Exchange) -> Exception | None:
