@@ -1,4 +1,4 @@
-"""Whether a Jira field can hold a figure at all: its type, and the words that would be written as they are."""
+"""Whether a field of Jira or ServiceNow can hold a figure at all: its type, and the words that would be written as they are."""
 
 from collections.abc import Iterator, Mapping
 

@@ -201,7 +201,7 @@ def _field(
             else f"{field} ({info.name}) cannot be written by this account",
             info.hint or f"let the account edit {field}",
         )
-    if tool == "jira" and info.writable:
+    if tool in {"jira", "servicenow"} and info.writable:
         yield from misfits(figure, values, info)
     unknown = sorted(
         {
