@@ -14,12 +14,14 @@ from connectors.base import Cursor, SourceRecord, Stream
 from connectors.servicenow import ServiceNow
 from mapping import Translated, Translator, context_of, load
 from mapping.loading import shipped
+from mapping.rules import MappingError
 from portfolio.facts import Source, Ticket
 from portfolio.model import Row
 from portfolio.service_clock import clock as clock_of
 from sandbox.city import City, build
 from sandbox.servicenow_city import tables_of
-from sandbox.servicenow_tables import sys_id
+from sandbox.servicenow_schema import CITY_TABLES
+from sandbox.servicenow_tables import Table, Tables, sys_id
 from tests.connectors.snow_served import ServiceNowHarness, running
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
@@ -51,6 +53,8 @@ NAMES = {
     "cmdb_ci_outage": "outage",
 }
 WITHOUT_ROWS = {"sc_request", "sc_task"}
+BESIDE = ("task_sla", "sys_user", "sys_user_group")
+"""Tables that fill nothing of their own: they come with the records that point to them."""
 CODES = {
     "dmn_demand": {
         "1": "new",
@@ -116,12 +120,45 @@ def test_each_table_fills_its_entity() -> None:
     assert {kind: load("servicenow", kind).entity.name for kind in NAMES} == NAMES
 
 
-@pytest.mark.parametrize("kind", sorted(NAMES.keys() - WITHOUT_ROWS - {"sc_task"}))
+@pytest.mark.parametrize("kind", sorted(NAMES.keys() - WITHOUT_ROWS))
 def test_each_table_translates_without_a_reject(snow: ServiceNowHarness, kind: str) -> None:
     found = rows(snow, kind)
     assert found
     ids = {value for row in found for value in row.values() if isinstance(value, str) and is_id(value)}
     assert ids <= {row["parent_id"] for row in found if "parent_id" in row}, "words, not references"
+
+
+@pytest.mark.parametrize("kind", sorted(WITHOUT_ROWS))
+def test_requests_and_their_tasks_come_in_every_state(kind: str) -> None:
+    tables = Tables((*CITY_TABLES, Table("sc_task", "Catalog Task", (), parent="task")), lambda: NOW)
+    categories = {
+        "-5": "on_hold",
+        "1": "new",
+        "2": "in_progress",
+        "3": "closed",
+        "4": "cancelled",
+        "7": "cancelled",
+    }
+    with running(lambda: NOW, tables) as snow:
+        group = tables.load("sys_user_group", {"sys_id": sys_id("group"), "name": "Desk"})["sys_id"]
+        for state in categories:
+            at = {"opened_at": "2026-11-20 10:00:00", "sys_updated_on": "2026-11-20 10:00:00"}
+            row = {"number": f"REQ{state}", "state": state, "priority": "2", "assignment_group": group, **at}
+            tables.load(kind, {"sys_id": sys_id(kind, state), **row})
+        found = {row["number"]: row for row in rows(snow, kind)}
+    assert {number: row["state_category"] for number, row in found.items()} == {
+        f"REQ{state}": category for state, category in categories.items()
+    }
+    assert {(row["type"], row["priority"], row["assignment_group"]) for row in found.values()} == {
+        ("service_request", "2 - High", "Desk")
+    }
+
+
+@pytest.mark.parametrize("kind", BESIDE)
+def test_a_table_that_fills_nothing_of_its_own_is_refused_with_what_is_accepted(kind: str) -> None:
+    with pytest.raises(MappingError, match=kind) as caught:
+        load("servicenow", kind)
+    assert caught.value.accepted.startswith("entity: one of project, work_item")
 
 
 def is_id(text: str) -> bool:
