@@ -1,10 +1,15 @@
 """ServiceNow's own Python client works against the simulated instance: proof that it answers as instances do."""
 
+import contextlib
+import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import trustme
@@ -13,16 +18,25 @@ from pysnc.auth import ServiceNowClientCredentialsFlow
 from pysnc.exceptions import AuthenticationException, NotFoundException, RequestException, RoleException
 from werkzeug.serving import make_server
 
+from config.loading import load
 from connectors.auth import basic
-from connectors.base import Stream
+from connectors.base import Connector, Stream
+from connectors.errors import StopConnection
 from connectors.http import Http
 from connectors.servicenow import ServiceNow
 from sandbox.city import build
 from sandbox.servicenow import PASSWORD, USER, Instance, create_app
+from sync import wiring
 from tests.connectors.snow_served import ids_of
 
 CITY = build("small", date(2026, 11, 20))
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
+WAYS = {
+    "basic": {"type": "basic", "user": USER, "password": "${PASSWORD}"},
+    "client credentials": {
+        "type": "oauth2_client_credentials", "client_id": "portico-client", "client_secret": "${CLIENT_SECRET}",
+    },
+}  # fmt: skip
 
 
 @dataclass
@@ -169,3 +183,83 @@ def test_client_credentials(snow: Served, closing: Keep) -> None:
     assert login.issued == 1
     with pytest.raises(AuthenticationException):
         snow.client(ServiceNowClientCredentialsFlow(login.client_id, "wrong"))
+
+
+class _Tunnel(BaseHTTPRequestHandler):
+    """What a city's proxy does with https: it joins the two ends and understands nothing."""
+
+    def log_message(self, *_args: object) -> None: ...
+
+    def do_CONNECT(self) -> None:
+        self.server.seen.append(self.path)  # type: ignore[attr-defined]
+        host, _, port = self.path.partition(":")
+        with socket.create_connection((host, int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_pour, args=(there, self.connection))
+            back.start()
+            _pour(self.connection, there)
+            back.join()
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while some := source.recv(65536):
+            target.sendall(some)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def tunnel() -> Iterator[tuple[str, list[str]]]:
+    """A proxy's address, and the hosts that it was asked for."""
+    seen: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Tunnel) as server:
+        server.seen = seen  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", seen
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+def test_our_connector_trusts_a_private_authority_and_goes_by_the_proxy_that_are_named(
+    snow: Served, tmp_path: Path, way: str
+) -> None:
+    def connector(**named: str) -> Connector:
+        (tmp_path / "portico.yaml").write_text(
+            json.dumps({
+                "version": 1,
+                "portfolio": {"name": "P", "timezone": "UTC", "currency": "USD"},
+                "store": "sqlite:///p.db",
+                "connections": {
+                    "snow": {
+                        "tool": "servicenow", "url": snow.url, "auth": WAYS[way], "read": [{"kind": "risk"}], **named,
+                    }
+                },
+            }),
+            encoding="utf-8",
+        )  # fmt: skip
+        secrets = {"PASSWORD": PASSWORD, "CLIENT_SECRET": snow.tool.login.client_secret}
+        return wiring.connector(load(tmp_path / "portico.yaml", secrets), "snow")
+
+    stream = Stream("risk", fields=("number",))
+    trusting = connector(ca_file=snow.ca_file)
+    assert len(ids_of(trusting, stream)) == len(list(snow.tool.tables.rows("risk"))) > 0
+    assert snow.tool.login.issued == (way == "client credentials")
+    trusting.close()
+    asked = len(snow.tool.requests)
+    doubting = connector()
+    with pytest.raises(StopConnection, match="certificate") as refused:
+        ids_of(doubting, stream)
+    assert "ca_file" in refused.value.fix
+    doubting.close()
+    with tunnel() as (address, tunnelled):
+        around = connector(ca_file=snow.ca_file, proxy=address)
+        assert ids_of(around, stream)
+        around.close()
+    assert len(snow.tool.requests) > asked
+    assert set(tunnelled) == {snow.url.removeprefix("https://")}
+    assert len(tunnelled) == (2 if way == "client credentials" else 1), "the token by the same way"
