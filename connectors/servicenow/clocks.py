@@ -2,14 +2,15 @@
 
 A task can carry several (response and resolution, of the provider and of its suppliers, one per change of priority),
 each a row of `task_sla`. The promise to the customer counts: no response target, no agreement below it. A
-cancelled one never does; a running or paused one goes before a completed one; of several, the earliest.
+cancelled one never does; a running or paused one goes before a completed one; of several, the earliest. The
+instance moves a clock without its task (it reckons after the task was saved): the tasks behind moved clocks are read again.
 """
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.servicenow.query import any_of
-from connectors.servicenow.table import Reader, Row, TableClosed, TableNotThere, text_of
+from connectors.servicenow.table import Cancelled, Reader, Row, TableClosed, TableNotThere, text_of
 
 BESIDE = "task_sla"
 """The key under which the clock stands in a task's record; no key: the instance attached none."""
@@ -25,6 +26,7 @@ _COLUMNS = (
     "sla.target",
     "sla.type",
 )
+_STAMP = "sys_updated_on"
 _BATCH = 100
 _LOG = logging.getLogger("portico.servicenow")
 
@@ -42,6 +44,24 @@ class Clocks:
         return [
             {**row, BESIDE: found[id_]} if (id_ := text_of(row["sys_id"])) in found else row for row in rows
         ]
+
+    def moved(self, since: str) -> Sequence[str]:
+        """The tasks, of any table, whose clocks changed after `since`; none where that cannot be told."""
+        if not self._there:
+            return ()
+        found: dict[str, None] = {}
+        try:
+            for row in self._reader.by_id(BESIDE, f"{_STAMP}>{since}", ("task", _STAMP)):
+                if text_of(row.get(_STAMP)) <= since:
+                    _LOG.warning("task_sla does not tell what changed: clocks are as old as their tickets.")
+                    return ()
+                found[text_of(row.get("task"))] = None
+        except (TableClosed, TableNotThere) as error:
+            self._there = False
+            _LOG.warning("No service-level clocks: %s", error.text)
+        except Cancelled as error:
+            _LOG.warning("Clocks are as old as their tickets: %s", error.text)
+        return tuple(id_ for id_ in found if id_)
 
     def _of(self, tasks: Sequence[str]) -> Mapping[str, Row]:
         found: dict[str, list[Row]] = {}

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from connectors.base import (
     Census,
@@ -87,7 +87,7 @@ class ServiceNow:
     def pull(self, stream: Stream, cursor: Cursor | None) -> Iterator[Page]:
         """What changed since `cursor`; not `complete` where rows are short and an id walk proves a gap.
 
-        Recorded deletions, and records whose words changed behind a reference, come first, with the cursor as it was.
+        Recorded deletions, and records whose words or clocks changed behind them, come first, with the cursor as it was.
         """
         scope = checked_scope(stream.scope)
         start = Place(cursor["at"], cursor.get("id")) if cursor and not stream.full else Place()
@@ -117,15 +117,26 @@ class ServiceNow:
             yield Page(records=(), cursor=cursor, last=False, gone=gone)
 
     def _renamed(self, stream: Stream, cursor: Cursor, fields: Sequence[str]) -> Iterator[Page]:
-        columns, since = references(stream.fields), cursor.get("begun")
-        if not columns or not since:
+        since = cursor.get("begun")
+        if not since:
             return
-        rows = renamed(self._reader, stream.kind, stream.scope, columns, since, fields, _shown_too(stream))
+        columns = references([path for path in stream.fields if path.partition(".")[0] != BESIDE])
+        shown = _shown_too(stream)
+        asked = (
+            [renamed(self._reader, stream.kind, stream.scope, columns, since, fields, shown)]
+            if columns
+            else []
+        )
+        if _clocked(stream):
+            asked.append(
+                self._reader.of_ids(stream.kind, stream.scope, self._clocks.moved(since), fields, shown)
+            )
+        rows = chain.from_iterable(asked)
         while some := list(islice(rows, _AGAIN)):
             yield Page(records=self._all(stream, some), cursor=cursor, last=False)
 
     def _all(self, stream: Stream, rows: Sequence[Row]) -> list[SourceRecord]:
-        if any(path.partition(".")[0] == BESIDE for path in stream.fields) and stream.kind != BESIDE:
+        if _clocked(stream):
             rows = self._clocks.beside(rows)
         return [self._record(stream, row) for row in rows]
 
@@ -187,6 +198,11 @@ class ServiceNow:
         """The time before which nothing is still being committed."""
         now = step.server_time or instant_of(step.place.at)
         return stamp_of(now - self._overlap) if now else step.place.at
+
+
+def _clocked(stream: Stream) -> bool:
+    """Whether the mapping reads the task's clock, which stands beside its record."""
+    return stream.kind != BESIDE and any(path.partition(".")[0] == BESIDE for path in stream.fields)
 
 
 def _shown_too(stream: Stream) -> tuple[str, ...]:

@@ -490,7 +490,7 @@ class TestSetUp:
         snow.add(1)
         snow.tool.rights.unreadable["pm_project"] = {"u_rag_cost"}
         fields = {each.id: each for each in connector.describe("pm_project")}
-        assert fields["u_rag_overall"].options == ("green", "amber", "red")
+        assert fields["u_rag_overall"].options == ("green", "amber", "red", "approved_change")
         assert fields["state"].options[-1] == "5"
         assert (fields["start_date"].type, fields["number"].type) == ("glide_date_time", "string")
         assert "ACL" in fields["u_rag_cost"].hint

@@ -10,8 +10,12 @@ import pytest
 
 from config.judging import ServiceTerms, Target
 from config.settings import Portfolio
+from connectors.auth import basic
 from connectors.base import Cursor, SourceRecord, Stream
+from connectors.http import Http
 from connectors.servicenow import ServiceNow
+from connectors.servicenow.clocks import Clocks
+from connectors.servicenow.table import Reader
 from mapping import Translated, Translator, context_of, load
 from mapping.loading import shipped
 from mapping.rules import MappingError
@@ -22,7 +26,7 @@ from sandbox.city import City, build
 from sandbox.servicenow_city import tables_of
 from sandbox.servicenow_schema import CITY_TABLES
 from sandbox.servicenow_tables import Table, Tables, sys_id
-from tests.connectors.snow_served import ServiceNowHarness, running
+from tests.connectors.snow_served import SECRET, ServiceNowHarness, running
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 CITY = build("small", date(2026, 11, 20))
@@ -416,6 +420,43 @@ class TestWords:
             assert not any(name.endswith(".sys_updated_on") for name in again[0].body)
             clock[0] += timedelta(hours=1)
             assert pulled(snow, "incident", cursor)[0] == []
+
+    def test_a_ticket_whose_clock_moves_alone_is_read_again(self) -> None:
+        clock = [NOW]
+        tables = tables_of(CITY, lambda: clock[0])
+        with running(lambda: clock[0], tables) as snow:
+            records, cursor = pulled(snow, "incident", scope="active=true")
+            moved = next(each for each in records if each.body.get("task_sla"))
+            sla = next(row for row in tables.rows("task_sla") if row["task"] == moved.id)
+            other = next(
+                row for row in tables.rows("task_sla") if row["task"] not in {each.id for each in records}
+            )
+            clock[0] += timedelta(hours=2)
+            for row in (sla, other):
+                tables.edit("task_sla", row["sys_id"], "system", planned_end_time="2026-12-24 12:00:00")
+            clock[0] += timedelta(minutes=15)
+            _, later = pulled(snow, "incident", cursor, scope="active=true")
+            (again,) = [
+                each
+                for each in pulled(snow, "incident", cursor, scope="active=true")[0]
+                if each.id == moved.id
+            ]
+            assert again.body["task_sla"]["planned_end_time"] == "2026-12-24 12:00:00"
+            asked = [
+                params["sysparm_query"] for _, _, params in snow.tool.requests if "sysparm_query" in params
+            ]
+            assert not any("task_sla.sys_updated_on" in each for each in asked), "no column of a ticket"
+            clock[0] += timedelta(hours=1)
+            assert pulled(snow, "incident", later, scope="active=true")[0] == []
+
+    def test_clocks_that_do_not_tell_what_moved_cost_only_freshness(self, fresh: ServiceNowHarness) -> None:
+        http = Http(fresh.server.url, auth=basic(fresh.tool.user, SECRET))
+        assert Clocks(Reader(http, 200)).moved("2020-01-01 00:00:00")
+        fresh.tool.drops = lambda term: term.startswith("sys_updated_on>")
+        assert Clocks(Reader(http, 200)).moved("2026-12-01 00:00:00") == ()
+        fresh.tool.rights.closed.add("task_sla")
+        assert Clocks(Reader(http, 200)).moved("2020-01-01 00:00:00") == ()
+        http.close()
 
     def test_an_instance_that_drops_the_question_costs_only_freshness(self, fresh: ServiceNowHarness) -> None:
         _, cursor = pulled(fresh, "incident")
