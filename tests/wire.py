@@ -35,7 +35,7 @@ class Exchange:
     """One request and its answer; `tool` is cloud, datacenter or servicenow. `broken_off`: pages are given up half-way."""
 
     tool: str
-    agent: str
+    client: str
     method: str
     path: str
     query: str
@@ -53,7 +53,7 @@ class Exchange:
 
     def __str__(self) -> str:
         """For the message of a failed test."""
-        return f"{self.agent}: {self.method} {self.address} {self.body[:500]!r} → {self.status} {self.answer[:300]!r}"
+        return f"{self.client}: {self.method} {self.address} {self.body[:500]!r} → {self.status} {self.answer[:300]!r}"
 
 
 class Wire:
@@ -88,7 +88,7 @@ class Wire:
         self._fresh.append(
             Exchange(
                 tool=tool,
-                agent=request.user_agent.string,
+                client=request.user_agent.string,
                 method=request.method,
                 path=request.path,
                 query=request.query_string.decode(),
@@ -112,7 +112,7 @@ def breaches(exchanges: Iterable[Exchange]) -> list[str]:
     found = []
     for each in exchanges:
         contract = snow_contract if each.tool == "servicenow" else jira_contract
-        if each.agent.startswith(_BY_HAND) or not contract.available():
+        if each.client.startswith(_BY_HAND) or not contract.available():
             continue
         if problem := contract.problem(each):
             found.append(f"{each}: {problem}")

@@ -35,7 +35,7 @@ def snow() -> Iterator[ServiceNowHarness]:
 def exchange(**change: Any) -> Exchange:
     kept = Exchange(
         tool="servicenow",
-        agent="portico",
+        client="portico",
         method="GET",
         path="/api/now/table/pm_project",
         query="sysparm_limit=500&sysparm_display_value=false",
