@@ -401,7 +401,9 @@ class TestWriting:
         outcome = patched(connector, record, u_gate_status="G3")
         assert isinstance(outcome.error, Invalid)
         assert "security constraints" in outcome.error.text
-        assert "Access Control (ACL) > New: Type record, Operation write, Name pm_project" in outcome.error.fix
+        assert (
+            "Access Control (ACL) > New: Type record, Operation write, Name pm_project" in outcome.error.fix
+        )
 
     def test_a_reshaped_value_is_shown_not_refused(
         self, snow: ServiceNowHarness, connector: ServiceNow
