@@ -93,6 +93,22 @@ def test_rights_that_are_lost_are_an_alarm_and_no_deletion(running: Office) -> N
     ]
 
 
+def test_a_change_that_moves_no_stamp_is_seen_by_the_weekly_read(running: Office) -> None:
+    id_ = min(live(running, "pm_project_task"))
+    row = running.state("snow").tables.find("pm_project_task", id_)
+    row["short_description"] = "Changed by a script"
+
+    def title() -> str:
+        (found,) = [each["title"] for each in running.rows("work_item") if each["external_id"] == id_]
+        return str(found)
+
+    counted(running)
+    assert title() != "Changed by a script"
+    running.later(days=7)
+    running.sync()
+    assert title() == "Changed by a script"
+
+
 def test_too_many_recorded_deletions_wait_for_a_person(running: Office) -> None:
     tables = running.state("snow").tables
     tables.audited.add("pm_project_task")
