@@ -152,10 +152,12 @@ DAILY = timedelta(days=31)
 SECTIONS = {
     section: tuple(names.split())
     for section, names in {
-        "schedule": "percent_complete variance_days finish_baseline finish_forecast",
+        "schedule": "percent_complete variance_days variance_days_original finish_baseline finish_forecast",
+        "forecast": "finish_50 finish_85 finish_spi_t",
         "cost": "original_budget revised_budget pre_encumbered encumbered actual forecast available variance"
-        " variance_share",
-        "earned_value": "bac pv ev ac cv sv cpi spi eac etc vac tcpi earned_schedule spi_t",
+        " variance_share variance_original",
+        "earned_value": "bac pv ev ac cv sv cpi spi eac eac_budget_rate eac_cpi_spi eac_bottom_up etc vac tcpi tcpi_eac"
+        " earned_schedule sv_t spi_t ieac_t",
         "work": "todo in_progress done cancelled blocked overdue",
     }.items()
 }
@@ -209,11 +211,12 @@ def point(body: Mapping[str, Any]) -> dict[str, Any]:
         "gate_status": gate.get("status"),
         "tickets_open": tickets.get("open"),
         "tickets_breached": tickets.get("breached"),
+        "compliance": (body.get("compliance") or {}).get("score"),
     }
 
 
 COLOURED = ("overall", "schedule", "cost", "scope", "quality")
-STANDING = ("gate", "gate_status", "tickets_open", "tickets_breached")
+STANDING = ("gate", "gate_status", "tickets_open", "tickets_breached", "compliance")
 FIGURES = frozenset([*COLOURED, *(name for names in SECTIONS.values() for name in names), *STANDING])
 """The keys of a point."""
 
@@ -242,7 +245,7 @@ def turns(db: Connection, project_key: str, figure: str) -> list[Turn]:
     found: list[Turn] = []
     before = None
     for row in rows:
-        after = row.point[figure] if row.point else None
+        after = (row.point or {}).get(figure)
         if after != before:
             found.append(Turn(row.id, row.run_id, row.taken_at, row.as_of, row.rules, before, after))
         before = after

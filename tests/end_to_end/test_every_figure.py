@@ -273,5 +273,29 @@ def test_every_red_and_amber_answers_explain_and_leads_to_its_records(demo: Demo
     assert in_files
 
 
+def test_the_trend_holds_every_figure_as_it_is(demo: Demo) -> None:
+    words = {"method", "earned_by", "packages", "planned_by", "unit", "reasons"}
+    for project in demo.document["projects"]:
+        point = project["trend"][-1]
+        figures = {name: each["value"] for name, each in project["status"].items()}
+        figures |= {name: each for name, each in project["earned_value"].items() if name not in words}
+        figures |= {name: each for name, each in project["cost"].items() if name != "fiscal_year"} | project[
+            "work"
+        ]
+        moving = (
+            "percent_complete",
+            "variance_days",
+            "variance_days_original",
+            "finish_forecast",
+            "finish_baseline",
+        )
+        figures |= {name: project["schedule"][name] for name in moving}
+        figures |= {name: project["forecast"][name] for name in ("finish_50", "finish_85", "finish_spi_t")}
+        figures |= {f"tickets_{name}": project["ticket_counts"][name] for name in ("open", "breached")}
+        figures |= {"gate": project["gate"]["current"], "gate_status": project["gate"]["status"]}
+        figures |= {"compliance": project["compliance"]["score"]}
+        assert {name: point.get(name, "missing") for name in figures} == figures, project["key"]
+
+
 def test_what_is_known_of_a_project_has_its_own_keys(demo: Demo) -> None:
     assert len(by(demo.document["projects"], "key")) == 12

@@ -230,6 +230,28 @@ def test_a_forecast_is_held_against_what_the_snapshots_said_90_days_before_the_f
     assert found["forecast_error"]["value"] == (date(2027, 2, 20) - date(2026, 12, 31)).days
 
 
+def test_what_changed_since_the_last_report_is_told_per_project_in_words(office: Office) -> None:
+    first = office.sync()
+    office.at(8)
+    office.put("ledger", "row0", line("1400", 1500))
+    office.put("jira", "i0", issue(state="done"))
+    later = office.sync()
+    words = {key: [each["text"] for each in of(later, key)["changes"]] for key in ("P0", "P1")}
+
+    assert (first["snapshot"]["changes_since"], later["snapshot"]["changes_since"]) == (None, str(FIRST))
+    assert all(of(first, key)["changes"] == [] for key in words)
+    assert words == {
+        "P0": [
+            "Overall went from green to red.",
+            "Cost went from green to red.",
+            "Done was 0%, is 33%.",
+            "The forecast rose by USD 500.00 to USD 1,500.00.",
+            "1 work item more done: 1.",
+        ],
+        "P1": [],
+    }
+
+
 def test_what_managers_entered_counts_from_its_instant(office: Office) -> None:
     office.sync()
     office.at(1)
