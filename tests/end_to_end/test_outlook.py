@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -214,6 +215,50 @@ def test_metrics_count_what_happened(report: Any, entities: dict[str, Rows]) -> 
     assert metrics["forecast_error"]["of"] == len(done)
     for each in metrics.values():
         assert sum(month["n"] for month in each["months"]) == each["n"]
+
+
+def test_ends_and_gates_are_measured_by_baselines_budgets_and_decisions(
+    whole_city: Office, report: Any
+) -> None:
+    metrics = by(report["pmo"]["metrics"], "metric")
+    done = [each for each in whole_city.city.projects if each.state == "completed" and each.finish_actual]
+    first = [
+        each.baselines[0].points[-1].day
+        if each.has_office_plan and len(each.baselines) > 1
+        else each.finish_baseline
+        for each in done
+    ]
+    on_time = [(each.finish_actual or end) <= end for each, end in zip(done, first, strict=True) if end]
+    assert metrics["on_time"]["value"] == pytest.approx(sum(on_time) / len(on_time), abs=1e-6)
+    assert (metrics["on_time"]["n"], metrics["on_time"]["of"]) == (len(on_time), len(done))
+
+    ledger = list(whole_city.city.budget_lines())
+    in_money = [each for each in done if each.has_office_plan and each.baselines and each.budget_codes]
+    kept = [
+        sum(line.actual for line in ledger if line.budget_code in each.budget_codes)
+        <= each.baselines[-1].points[-1].planned_value
+        for each in in_money
+    ]
+    assert metrics["on_budget"]["of"] == len(done)
+    assert metrics["on_budget"]["n"] == len(kept) > 3
+    assert metrics["on_budget"]["value"] == pytest.approx(sum(kept) / len(kept), abs=1e-6)
+
+    passed = [
+        (each, [gate for gate in project["gates"] if gate["decided_on"] and gate["status"] in PASSED])
+        for each, project in ((one["key"], one) for one in report["projects"])
+    ]
+    waits = [
+        (date.fromisoformat(gate["decided_on"]) - date.fromisoformat(before["decided_on"])).days
+        for _, gates in passed
+        for before, gate in pairwise(gates)
+        if gate["position"] == before["position"] + 1
+    ]
+    waits = [each for each in waits if each >= 0]
+    assert metrics["gate_cycle"]["value"] == median(waits)
+    assert metrics["gate_cycle"]["n"] == len(waits) > 20
+
+
+PASSED = ("approved", "approved_with_conditions", "waived")
 
 
 def test_a_scenario_on_the_command_line_writes_nothing(whole_city: Office, report: Any) -> None:
