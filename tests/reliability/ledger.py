@@ -1,5 +1,6 @@
 """One finance tool with the city's ledger, the real program over it, and the ways to kill that in the middle of its work."""
 
+import csv
 import signal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ from sandbox.city import City
 from sandbox.server import Server, serve
 from sync import crash
 from tests.end_to_end.office import rows, run
-from tests.reliability.process import STATEMENT, start
+from tests.reliability.process import RENAME, STATEMENT, start
 
 HEAD = """\
 version: 1
@@ -40,6 +41,12 @@ SQL = """\
         key: [budget_code, fiscal_year, period]
         budget_variance: budget_variance
         eac: eac
+"""
+FILES = """\
+    tool: files
+    path: in
+    read: [{{kind: budget_line, scope: "budget_*.*", key: [line], amounts: year_to_date}}]
+    write: {{budget_line: [budget_variance, eac]}}
 """
 ODATA = """\
     tool: odata
@@ -144,7 +151,10 @@ class Ledger:
         self.server: Server | None = None
         self.log = Log()
         text, url = SQL, self.database
-        if tool == "sql":
+        if tool == "files":
+            finance.write_drop_folder(city, folder / "in")
+            text = FILES
+        elif tool == "sql":
             lines = finance.write_database(city, folder / "ledger.db")
             if database:
                 _copy(lines, database)
@@ -170,13 +180,15 @@ class Ledger:
         record: int | None = None,
         request: tuple[str, str] | None = None,
         statement: str = "",
+        rename: str = "",
     ) -> None:
         """A sync that is killed: at a crash point, when the tool comes to the n-th record of its batch, when it has done
-        a request's work, or after the n-th statement that begins so (`INSERT INTO figures:2`).
+        a request's work, after the n-th statement that begins so (`INSERT INTO figures:2`), or just before a file of
+        that name is put into its place.
         """
         self.log.severed_at = record
         said = self.folder / "said"
-        environment = {**SECRETS, crash.VARIABLE: at, STATEMENT: statement}
+        environment = {**SECRETS, crash.VARIABLE: at, STATEMENT: statement, RENAME: rename}
         program = start(self.arguments("sync"), environment, said)
         self.log.writer = program.pid
         if self.server:
@@ -213,6 +225,10 @@ class Ledger:
             )
 
     def _rows(self) -> list[dict[str, Any]]:
+        if self.tool == "files":
+            table = self.folder / "out/budget_line.csv"
+            text = table.read_text(encoding="utf-8") if table.exists() else ""
+            return list(csv.DictReader(text.splitlines()))
         if self.tool != "sql":
             return list(self.app.extensions["portico"].tables[WEB[self.tool][2]].rows.values())
         engine = sa.create_engine(self.database)

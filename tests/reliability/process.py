@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from sync import crash
 from sync.cli import main
 
+RENAME = "PORTICO_KILL_RENAME"
+"""Names the file that the process dies just before putting into its place."""
 STATEMENT = "PORTICO_KILL_STATEMENT"
 """Names the SQL statement after which the process dies, as `INSERT INTO figures:2` (the second that begins so)."""
 
@@ -33,10 +35,22 @@ def _live(arguments: list[str], environment: dict[str, str], said: str) -> None:
         os.dup2(file, stream)
     os.environ.update(environment)
     _die_after(environment.get(STATEMENT, ""))
+    _die_before_renaming_to(environment.get(RENAME, ""))
     with crash.watching(crash.killer(environment)):
         code = main(arguments)
     sys.stdout.flush()
     os._exit(code)
+
+
+def _die_before_renaming_to(name: str) -> None:
+    """Kills this process when a file is complete and about to replace the one of this name."""
+
+    def look(event: str, said: tuple[object, ...]) -> None:
+        if event == "os.rename" and Path(str(said[1])).name == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if name:
+        sys.addaudithook(look)
 
 
 def _die_after(statement: str) -> None:

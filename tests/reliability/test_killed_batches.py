@@ -1,8 +1,10 @@
-"""The real program is killed (-9) around and in the middle of a batch, a job or a transaction of finance figures, and run again.
+"""The real program is killed (-9) around and in the middle of a batch, a job, a transaction or an outbox, and run again.
 
 The tool and the store then hold what a run that was never killed leaves there, each value written once.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -39,7 +41,8 @@ STATEMENTS = (
     "INSERT INTO figures:3",
 )
 """Of a write's transactions, before their end."""
-LEDGERS = (*BATCHES, "salesforce_jobs", "sql")
+LEDGERS = (*BATCHES, "salesforce_jobs", "sql", "files")
+OUTBOX = ("csv", "xlsx", "manifest.json", "state.json")
 SERVERS = ("postgres", "mariadb")
 TRANSACTIONS = [
     *(("sqlite", statement) for statement in STATEMENTS),
@@ -123,7 +126,7 @@ def test_a_batch_severed_halfway_is_completed_by_the_next_run(
 
 
 @pytest.mark.parametrize("ledger", ["salesforce_jobs"], indirect=True)
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", STAGES if NIGHTLY else list(STAGES)[:5])
 def test_a_run_killed_inside_a_job_ends_as_one_never_killed(
     ledger: Ledger, twins: Mapping[str, State], stage: str
 ) -> None:
@@ -145,3 +148,21 @@ def test_a_run_killed_inside_a_transaction_ends_as_one_never_killed(
     assert ledger.sync()["conflicts"] == 0
     assert ledger.state() == twins["sql"]
     assert ledger.sync()["planned"] == 0
+
+
+@pytest.mark.parametrize("ledger", ["files"], indirect=True)
+@pytest.mark.parametrize("ending", OUTBOX if NIGHTLY else OUTBOX[1::2])
+def test_a_run_killed_inside_the_outbox_ends_as_one_never_killed(
+    ledger: Ledger, twins: Mapping[str, State], ending: str
+) -> None:
+    out = ledger.folder / "out"
+    ledger.killed(rename=f"budget_line.{ending}")
+    assert not (out / f"budget_line.{ending}").exists()
+    assert ledger.sync()["conflicts"] == 0
+    assert ledger.state() == twins["files"]
+    assert ledger.sync()["planned"] == 0
+    told = json.loads((out / "budget_line.manifest.json").read_text(encoding="utf-8"))
+    assert {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in told["sha256"]} == told[
+        "sha256"
+    ]
+    assert sorted(each.name for each in out.iterdir()) == sorted(f"budget_line.{each}" for each in OUTBOX)
