@@ -1,15 +1,21 @@
 """A ServiceNow table that changes between any two pages: edits, inserts, deletes, moves, and rights that come and go."""
 
+import json
 import os
 import random
-from collections.abc import Callable, Iterator
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 
 from connectors.base import Cursor, Stream
+from connectors.http import Http
 from connectors.servicenow import ServiceNow
+from sandbox.server import serve
 from sandbox.servicenow_tables import sys_id
 from tests.connectors.snow_served import ServiceNowHarness, running
 
@@ -203,3 +209,49 @@ def test_paging_by_offset_would_lose_records(office: tuple[ServiceNowHarness, Cl
     churn.at_work = False
     connector.close()
     assert (steady & churn.truth().keys()) - found
+
+
+def incidents(size: int) -> WSGIApplication:
+    """An instance of so many incidents, one per second, none of which it keeps in memory; no clock is attached to them."""
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def row(place: int) -> dict[str, str]:
+        at = f"{begin + timedelta(seconds=place):%Y-%m-%d %H:%M:%S}"
+        words = {
+            "short_description": "A street light is out " * 5,
+            "state": "2",
+            "assignment_group.name": "Desk",
+        }
+        return {"sys_id": f"{place:032x}", "number": f"INC{place:07}", "sys_updated_on": at, **words}
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        asked = {name: each[0] for name, each in parse_qs(environ["QUERY_STRING"]).items()}
+        after = datetime.fromisoformat(asked["sysparm_query"].split("sys_updated_on>")[1][:19])
+        first = max(0, round((after.replace(tzinfo=UTC) - begin).total_seconds()) + 1)
+        places = range(first, min(size, first + int(asked["sysparm_limit"])))
+        headers = [("Content-Type", "application/json"), ("X-Total-Count", str(max(0, size - first)))]
+        start_response("200 OK", headers)
+        return [json.dumps({"result": [row(place) for place in places]}).encode()]
+
+    return answer
+
+
+def peak_of_reading(size: int) -> int:
+    """The most bytes that a read of so many incidents held at a time, the stub's one page included."""
+    stream = Stream("incident", fields=("short_description", "state", "assignment_group.name"))
+    with serve(incidents(size)) as server:
+        connector = ServiceNow("snow", Http(server.url, requests_per_second=None), read_only=True)
+        tracemalloc.start()
+        count = sum(len(page.records) for page in connector.pull(stream, None))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        connector.close()
+    assert count == size
+    return peak
+
+
+def test_reading_more_incidents_takes_no_more_memory() -> None:
+    sizes = (10_000, 100_000) if NIGHTLY else (2_000, 6_000)
+    few, many = (peak_of_reading(size) for size in sizes)
+    print(f"peak {few} bytes for {sizes[0]} incidents, {many} bytes for {sizes[1]}")  # noqa: T201 - the nightly figures
+    assert many < few * 1.1
