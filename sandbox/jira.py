@@ -364,6 +364,8 @@ def _add_feeds(app: Flask, site: Site) -> None:
 
     @app.get("/rest/agile/1.0/board/<int:board>/sprint")
     def sprints(board: int) -> Answer:
+        if any(each["id"] == board and each["type"] != "scrum" for each in site.boards):
+            return _error(400, "The board does not support sprints")
         if board not in site.sprints:
             return _error(404, "The requested board cannot be viewed because it does not exist.")
         states = [each for each in request.args.get("state", "").split(",") if each]

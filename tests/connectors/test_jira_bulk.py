@@ -1,5 +1,6 @@
 """Writing to many Jira issues, and what else goes with a write: options by id, notifications, the copy for programs."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -144,6 +145,9 @@ def test_an_option_is_written_by_its_id_and_a_missing_one_before_any_write(eithe
     jira = either.connect()
     assert push(jira, "CON-1", {RAG: "Red"}).error is None
     assert push(jira, "CON-2", {RAG: "Amber"}).error is None
+    bodies = [json.loads(each.body) for each in either.exchanges if each.method == "PUT"]
+    ids = [either.site.option(RAG, each)["id"] for each in ("Red", "Amber")]
+    assert [each["fields"][RAG] for each in bodies] == [{"id": each} for each in ids]
     metas = [each for each in either.exchanges if each.path.endswith("/editmeta")]
     assert len(metas) == 1
     error = push(jira, "CON-3", {RAG: "Purple"}).error

@@ -76,13 +76,18 @@ def test_a_name_that_is_no_single_field_is_reported(either: Served, others: int,
 
 
 def test_what_jira_means_by_a_field_is_found_wherever_the_site_keeps_it(either: Served) -> None:
-    points = custom(40_001, "Story point estimate", "number", "com.pyxis.greenhopper.jira:jsw-story-points")
-    either.site.fields = {**either.site.fields, points.id: points}
+    points = custom(40_001, "Aufwand", "number", "com.pyxis.greenhopper.jira:jsw-story-points")
+    named = custom(40_004, "Story point estimate", "number", "float")
+    either.site.fields = {**either.site.fields, points.id: points, named.id: named}
     either.add(1, **dict[str, Any]({points.id: 8.0}))
     either.add(1, customfield_10016=3.0, customfield_10021=[{"value": "Impediment", "id": "10019"}])
-    team, company = records(either.connect(), asking("known.storyPoints", "known.flagged", "fields.summary"))
+    either.add(1, **dict[str, Any]({named.id: 5.0}))
+    team, company, other = records(
+        either.connect(), asking("known.storyPoints", "known.flagged", "fields.summary")
+    )
     assert team.body["known"] == {"storyPoints": 8, "flagged": None}
     assert company.body["known"]["storyPoints"] == 3
+    assert other.body["known"]["storyPoints"] == 5
     assert company.body["known"]["flagged"]
 
 
@@ -376,6 +381,14 @@ def test_a_sprint_knows_its_boards_project(either: Served) -> None:
     either.site.sprints = {1: [{"id": 5, "name": "s", "state": "future", "originBoardId": 1}]}
     (record,) = records(either.connect(), Stream("sprint", scope="CON"))
     assert [get(record.body) for get in load("jira", "sprint").container_getters] == ["CON", "10001", "1"]
+
+
+def test_sprints_come_once_from_boards_that_share_them_and_never_from_kanban(either: Served) -> None:
+    boards_of(either, "customfield_10016", "customfield_10016")
+    shared, own = ({"id": number, "name": f"Sprint {number}", "state": "active"} for number in (5, 6))
+    either.site.sprints = {1: [shared], 2: [shared, own]}
+    found = records(either.connect(), Stream("sprint", scope="CON"))
+    assert [(each.id, each.body["board"]["name"]) for each in found] == [("5", "Board 1"), ("6", "Board 2")]
 
 
 def test_an_archived_issue_leaves_the_search_and_is_still_there(either: Served) -> None:

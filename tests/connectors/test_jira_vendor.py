@@ -64,7 +64,9 @@ def test_worklogs_follow_the_feed(city: InTheCity) -> None:
     assert ids == {str(each) for each in city.site.worklogs} == set(city.jira.census(stream).ids or ())
     changed = next(iter(city.site.worklogs.values()))
     changed.updated = NOON
-    assert str(changed.id) in {each.id for each in records(city.jira, stream, pages[-1].cursor)}
+    later = {each.id for each in records(city.jira, stream, pages[-1].cursor)}
+    assert str(changed.id) in later
+    assert later < ids
     assert [each.exists for each in city.jira.look([Target("worklog", id=str(changed.id))])] == [True]
     with pytest.raises(StopConnection, match="scope"):
         records(city.jira, Stream("worklog", scope="PERMIT"))
@@ -82,7 +84,7 @@ def _everything(served: Served) -> None:
     served.connect().describe("issue")
     (first, *_), *_ = (page.records for page in jira.pull(replace(STREAM, owned=(GATE,)), None))
     list(jira.pull(replace(STREAM, fields=()), {"updated": 1_780_000_000_000, "dates": "epoch"}))
-    for kind in ("issue", "project", "version", "sprint", "worklog"):
+    for kind in ("issue", "project", "version", "component", "board", "sprint", "worklog"):
         scope = "" if kind == "worklog" else "project = CON"
         list(jira.pull(Stream(kind, scope=scope), None))
         jira.census(Stream(kind, scope=scope))

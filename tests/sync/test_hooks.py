@@ -109,6 +109,8 @@ def test_an_old_or_early_announcement_is_a_replay(desk: Desk) -> None:
     assert desk.post(json.dumps({"timestamp": 10**30}).encode()) == 400
     assert desk.hooks.due() == []
     assert desk.post(told(at=NOW - timedelta(hours=1))) == 202
+    for seconds, answer in ((int(NOW.timestamp()), 202), (int((NOW - 2 * WINDOW).timestamp()), 400)):
+        assert desk.post(json.dumps({"timestamp": seconds}).encode()) == answer
 
 
 def test_an_announcement_counts_once_however_often_it_comes(desk: Desk) -> None:
