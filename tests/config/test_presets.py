@@ -62,6 +62,12 @@ def test_a_mapping_takes_each_dimension_from_its_own_preset() -> None:
     assert rules.version == 1
 
 
+def test_a_rule_of_ones_own_may_have_no_amber_and_a_small_hysteresis() -> None:
+    own = {"measure": "cpi", "green": "1", "amber": "1", "hysteresis": "0.01"}
+    rule = load_rules({"cost": own}).cost
+    assert (rule.name, rule.green, rule.amber, rule.hysteresis) == ("own@1", D(1), D(1), D("0.01"))
+
+
 def test_an_empty_mapping_is_the_default() -> None:
     assert load_rules({}).schedule == load_rules("state_15_25").schedule
 
@@ -80,6 +86,10 @@ def test_an_empty_mapping_is_the_default() -> None:
         ),
         ({"cost": {"measure": "cpi", "green": "0.8", "amber": "0.9"}}, "better than the green limit"),
         ({"cost": {"measure": "cpi"}}, "needs the limits"),
+        (
+            {"cost": {"measure": "cpi", "green": "1", "amber": "1", "hysteresis": "-0.01"}},
+            "greater than or equal to 0",
+        ),
         ({"cost": {"measure": "cpi", "green": "1"}}, "needs the limits"),
         ({"cost": {"measure": "cpi", "amber": "0.9"}}, "needs the limits"),
         ({"cost": {"measure": "variance_share", "green": "0.1", "amber": "0.2", "red": "0.3"}}, "red"),

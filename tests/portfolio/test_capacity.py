@@ -58,6 +58,10 @@ def test_months_count_over_the_year() -> None:
     ]
 
 
+def test_without_allocations_nobody_is_planned_and_nothing_is_unknown() -> None:
+    assert staffing([]) == Staffing()
+
+
 def test_staffing_takes_what_counts_and_counts_the_rest() -> None:
     plan: Any = staffing(
         [

@@ -266,6 +266,13 @@ def test_a_resolved_ticket_stops_its_clock_and_calls_nobody() -> None:
     assert (share, breached, level) == (D("2.1666666666666665"), True, None)
 
 
+def test_a_calendar_may_be_open_on_one_day_and_on_none_it_is_refused() -> None:
+    saturdays = ServiceTerms.model_validate({"calendars": {"market": {"days": ["sat"]}}})
+    assert saturdays.calendars["market"].days == ("sat",)
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        ServiceTerms.model_validate({"calendars": {"market": {"days": []}}})
+
+
 def test_a_target_names_a_calendar_that_there_is_and_hours_run_forward() -> None:
     with pytest.raises(ValidationError, match="no calendar 'night'; calendars: none"):
         ServiceTerms.model_validate({"targets": [{"resolve": "4h", "calendar": "night"}]})
