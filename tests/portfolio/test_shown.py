@@ -25,7 +25,7 @@ D = Decimal
     ],
 )
 def test_an_amount_is_rounded_half_up_to_the_cent(value: str, amount: str, money: str, plain: str) -> None:
-    assert shown.amount(D(value)) == amount
+    assert shown.amount(D(value)) == str(cents(D(value))) == amount
     assert shown.money(D(value), "USD") == money
     assert shown.plain(D(value)) == plain
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.planning import Leave, Mandate, Scenario, Slip
+from portfolio import shown
 from portfolio.staffing import Staffing, staffing
 from portfolio.whatif import DAYS_A_MONTH, applied, later, paces, whatif
 from tests.portfolio.test_capacity import ROWS, row
@@ -369,8 +370,12 @@ def test_less_than_a_millionth_of_an_hour_is_no_difference(
     plan = staffing([row("Ana", "A", 100)])
     wanted = {"hours": asked, "from": "2026-11", "role": "Developer", "name": "Audit"}
     scenario = Scenario(mandates=(Mandate.model_validate(wanted),))
-    found = effects(told(scenario, plan))
-    assert found == ({} if missing is None else {"A": (missing, later_days)})
+    result = told(scenario, plan)
+    assert effects(result) == ({} if missing is None else {"A": (missing, later_days)})
+    assert all(
+        f" h more are missing: {shown.days(later_days or 0)} at" in each["because"]
+        for each in result["projects"]
+    )
 
 
 def test_a_slip_that_takes_no_hours_says_only_that_it_slips() -> None:
