@@ -391,6 +391,13 @@ def test_sprints_come_once_from_boards_that_share_them_and_never_from_kanban(eit
     assert [(each.id, each.body["board"]["name"]) for each in found] == [("5", "Board 1"), ("6", "Board 2")]
 
 
+def test_hundreds_of_projects_are_listed_page_by_page(either: Served) -> None:
+    for number in range(2, 122):
+        key = f"P{number}"
+        either.site.projects[key] = {"id": str(10_000 + number), "key": key, "name": key}
+    assert len(records(either.connect(), Stream("project"))) == 121
+
+
 def test_an_archived_issue_leaves_the_search_and_is_still_there(either: Served) -> None:
     first, second = either.add(2)
     either.site.archived.add(first.id)
