@@ -5,14 +5,16 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 import responses
+from werkzeug.test import Client
 
 from connectors.auth import basic
 from connectors.base import Outcome, Page, Patch, Plain, Stream, Target
@@ -329,7 +331,28 @@ def test_no_value_breaks_out_of_a_literal(text: str) -> None:
 # a real server
 
 
-def real_server(tmp_path: Path, rows: int) -> tuple[Any, threading.Thread]:
+class Between:
+    """Stands before the real server: may let a colleague write first, or take the guard off a write."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+        self.colleague_writes: Sequence[str] = ()
+        self.guarded = True
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "PATCH" or environ["PATH_INFO"].endswith("/$batch"):
+            for place in self.colleague_writes:
+                theirs = {"Authorization": environ["HTTP_AUTHORIZATION"], "If-Match": "*"}
+                answer = Client(self.app).patch(
+                    f"/BudgetActuals({place})", json={"actual": 6.5}, headers=theirs
+                )
+                assert answer.status_code in (200, 204), answer.text
+            if not self.guarded:
+                del environ["HTTP_IF_MATCH"]
+        return self.app(environ, start_response)
+
+
+def real_server(tmp_path: Path, rows: int) -> tuple[Any, threading.Thread, Between]:
     spec = importlib.util.spec_from_file_location("odata_v4_server", REAL / "server.py")
     assert spec is not None
     assert spec.loader is not None
@@ -355,26 +378,31 @@ def real_server(tmp_path: Path, rows: int) -> tuple[Any, threading.Thread]:
     handler = odata.create_handler(odata.create_service_metadata(module.Provider()))
     assert module.load(store) == rows
     handler.register(module.InMemoryProcessor(store, page_size=50))
-    app = module.with_basic_auth(module.ODataWSGIApp(handler))
+    app = Between(module.with_basic_auth(module.ODataWSGIApp(handler)))
     httpd = module.make_server("127.0.0.1", 0, app, server_class=module.Server, handler_class=module.Quiet)
     thread = threading.Thread(target=httpd.serve_forever, daemon=True)
     thread.start()
-    return httpd, thread
+    return httpd, thread, app
 
 
 @pytest.fixture
-def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OData]:
+def real_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[OData, Between]]:
     monkeypatch.setattr(sys, "argv", ["server.py"])
     if not REAL.is_dir():
         missing(f"the OData server at {REAL} (set PORTICO_FIXTURES)")
-    httpd, thread = real_server(tmp_path, 330)
+    httpd, thread, between = real_server(tmp_path, 330)
     http = Http(f"http://127.0.0.1:{httpd.server_address[1]}", auth=basic("writer", "writer-pw"))
     odata = OData("real", http, read_only=False, page_size=100, now=lambda: NOW)
-    yield odata
+    yield odata, between
     odata.close()
     httpd.shutdown()
     httpd.server_close()
     thread.join()
+
+
+@pytest.fixture
+def real(real_site: tuple[OData, Between]) -> OData:
+    return real_site[0]
 
 
 ACTUALS = Stream("budget_line", "BudgetActuals?$filter=currency eq 'USD'", cursor_field="modifiedAt")
@@ -404,6 +432,34 @@ def test_a_real_server_takes_guarded_writes(real: OData) -> None:
     assert isinstance(stale.error, Conflict)
     (gone,) = real.look([Target("BudgetActuals", id="4711")])
     assert not gone.exists
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_real_servers_412_is_a_conflict_alone_and_in_a_batch(
+    real_site: tuple[OData, Between], count: int
+) -> None:
+    real, between = real_site
+    targets = [Target("BudgetActuals", id=str(number), fields=("actual",)) for number in range(7, 7 + count)]
+    patches = [Patch(target, {"actual": Decimal("5.00")}) for target in targets]
+    between.colleague_writes = [str(target.id) for target in targets]
+    assert [type(each.error) for each in real.push(patches)] == [Conflict] * count
+    assert [each.values["actual"] for each in real.look(targets)] == [Decimal("6.5")] * count
+    between.colleague_writes = ()
+    assert [each.error for each in real.push(patches)] == [None] * count
+    assert [each.values["actual"] for each in real.look(targets)] == [Decimal("5.00")] * count
+
+
+def test_a_real_servers_428_is_met_with_its_etag_and_harms_nothing_without(
+    real_site: tuple[OData, Between],
+) -> None:
+    real, between = real_site
+    target = Target("BudgetActuals", id="7", fields=("actual",))
+    between.guarded = False
+    (outcome,) = real.push([Patch(target, {"actual": Decimal("5.00")})])
+    assert isinstance(outcome.error, Conflict)
+    assert "wants an ETag" in outcome.error.text
+    (shown,) = real.look([target])
+    assert shown.values == {"actual": Decimal("7.01")}
 
 
 def test_a_real_servers_delta_link_gives_only_what_changed(real: OData) -> None:
