@@ -246,6 +246,7 @@ class TestReading:
             for page in connector.pull(snow.stream, None):
                 pages.append(page)  # noqa: PERF402 - what came before the refusal counts
         assert limited.value.retry_after == 1800
+        assert snow.requests == 3, "not asked again before its time"
         snow.tool.quota = None
         seen = {record.id for page in pages for record in page.records}
         assert seen
