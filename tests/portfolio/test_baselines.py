@@ -153,6 +153,19 @@ def test_the_tools_changes_make_versions_and_a_first_filling_makes_none() -> Non
     assert kept.versions(own, (), (), UTC) == ()
 
 
+def test_a_start_that_is_filled_in_late_belongs_to_the_newest_version() -> None:
+    changes = [
+        change("2026-03-01", "finish_baseline", "2026-10-31", "2026-11-30"),
+        change("2026-04-01", "finish_baseline", "2026-11-30", "2026-12-31"),
+        change("2026-05-01", "start_baseline", None, "2026-01-01"),
+    ]
+    assert kept.versions((DAY("2026-01-01"), DAY("2026-12-31")), changes, (), UTC) == (
+        BaselineDates(None, None, DAY("2026-10-31")),
+        BaselineDates(DAY("2026-03-01"), None, DAY("2026-11-30")),
+        BaselineDates(DAY("2026-04-01"), DAY("2026-01-01"), DAY("2026-12-31")),
+    )
+
+
 def test_an_approved_baseline_keeps_the_dates_that_it_does_not_name() -> None:
     row = SimpleNamespace(
         at=NOW, start_baseline=None, finish_baseline=DAY("2027-06-30"), by="Ana", why="New vendor"

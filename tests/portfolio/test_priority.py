@@ -61,6 +61,19 @@ def test_a_missing_input_lowers_the_coverage_and_is_shown() -> None:
     assert score(project("A"), PriorityTerms()).coverage == 0
 
 
+@pytest.mark.parametrize(("schedule_weight", "rank"), [("40", 1), ("40.01", None)])
+def test_half_of_the_weight_has_to_be_known_unless_it_is_declared_otherwise(
+    schedule_weight: str, rank: int | None
+) -> None:
+    criteria = {
+        "need": {"of": "priority", "weight": 40, "values": {"medium": 1}},
+        "risk": {"of": "schedule", "weight": schedule_weight, "values": {"red": 1}},
+    }
+    half_known = [project("A", schedule="unknown")]
+    (row,) = ranking(half_known, PriorityTerms.model_validate({"criteria": criteria}))["rows"]
+    assert row["rank"] == rank
+
+
 def test_an_input_is_found_where_the_project_shows_it() -> None:
     whole = {
         "tier": "large",

@@ -122,3 +122,40 @@ def test_items_done_are_counted_by_the_week_before_today(store_url: str) -> None
         found = work.work(db, midnight.date(), midnight - timedelta(days=30))
 
     assert found["P"].weekly_done == (1, *[0] * 9, 1, 2)
+
+
+def test_work_is_counted_by_category_and_what_is_late_blocked_or_new_by_its_day(store_url: str) -> None:
+    today, since = date(2026, 11, 21), datetime(2026, 10, 22, tzinfo=UTC)
+    before, yesterday = since - timedelta(seconds=1), today - timedelta(days=1)
+    rows = [
+        item(1, "todo", due_on=yesterday, created_at=since),
+        item(2, "todo", due_on=today, created_at=before),
+        item(3, "todo", blocked=True),
+        item(4, "in_progress", due_on=date(2026, 11, 2), blocked=True, created_at=NOW),
+        item(5, "in_progress", due_on=date(2026, 12, 1)),
+        *(item(number, "done", due_on=yesterday, done_at=since, blocked=True) for number in range(6, 9)),
+        item(9, "done", done_at=before),
+        *(item(number, "cancelled", due_on=yesterday, done_at=since) for number in range(10, 15)),
+    ]
+    with open_store(store_url) as store, store.transaction() as db:
+        entities.write(db, "work_item", rows, at=NOW, run_id="r")
+        db.execute(update(entity_tables["work_item"]).values(project_key="P"))
+        found = work.work(db, today, since)["P"]
+
+    assert (found.todo, found.in_progress, found.done, found.cancelled) == (3, 2, 4, 5)
+    assert (found.blocked, found.overdue, found.oldest_overdue_on) == (2, 2, date(2026, 11, 2))
+    assert (found.added_30d, found.done_30d) == (2, 3)
+
+
+def test_five_of_six_late_items_are_shown_the_longest_late_first(store_url: str) -> None:
+    rows = [
+        item(number, "todo", external_key=f"P-{number}", due_on=date(2026, 11, number))
+        for number in range(1, 7)
+    ]
+    with open_store(store_url) as store, store.transaction() as db:
+        entities.write(db, "work_item", rows, at=NOW, run_id="r")
+        db.execute(update(entity_tables["work_item"]).values(project_key="P"))
+        found = work.work(db, date(2026, 11, 21), NOW - timedelta(days=30))["P"]
+
+    assert (found.overdue, found.blocked_sources, found.weekly_done) == (6, (), (0,) * 12)
+    assert [each.external_key for each in found.overdue_sources] == [f"P-{number}" for number in range(1, 6)]
