@@ -166,6 +166,22 @@ def test_a_start_that_is_filled_in_late_belongs_to_the_newest_version() -> None:
     )
 
 
+def test_of_two_changes_on_one_day_the_later_is_the_version_of_that_day() -> None:
+    changes = [
+        change(day, "finish_baseline", before, after)
+        for day, before, after in (
+            ("2026-03-01", "2026-10-31", "2026-11-30"),
+            ("2026-04-01", "2026-11-30", "2026-12-15"),
+            ("2026-04-01", "2026-12-15", "2026-12-31"),
+        )
+    ]
+    assert kept.versions((None, DAY("2026-12-31")), changes, (), UTC) == (
+        BaselineDates(None, None, DAY("2026-10-31")),
+        BaselineDates(DAY("2026-03-01"), None, DAY("2026-11-30")),
+        BaselineDates(DAY("2026-04-01"), None, DAY("2026-12-31")),
+    )
+
+
 def test_an_approved_baseline_keeps_the_dates_that_it_does_not_name() -> None:
     row = SimpleNamespace(
         at=NOW, start_baseline=None, finish_baseline=DAY("2027-06-30"), by="Ana", why="New vendor"
