@@ -251,6 +251,7 @@ class _Builder:
                 rng.choice(callers),
                 project.team,
                 rng,
+                state="on_hold" if place == plot.calls - 1 else "in_progress",
                 late=place < plot.late_calls,
             )
             for place in range(plot.calls)

@@ -120,6 +120,7 @@ def call(
     team: tuple[Person, ...],
     rng: Random,
     *,
+    state: Literal["in_progress", "on_hold"],
     late: bool,
 ) -> Ticket:
     """An open incident of a user of the project's service: of the last day, or `late`, past its 72 hours."""
@@ -134,7 +135,7 @@ def call(
         priority=3,
         impact=2,
         urgency=2,
-        state="in_progress",
+        state=state,
         opened_at=opened,
         updated_at=opened + timedelta(hours=1),
         due_at=due,

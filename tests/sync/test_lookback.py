@@ -252,6 +252,17 @@ def test_what_changed_since_the_last_report_is_told_per_project_in_words(office:
     }
 
 
+def test_a_day_that_is_over_has_the_ledgers_of_then(office: Office) -> None:
+    first = ledgers_of(office.sync())
+    office.at(1)
+    office.put("ledger", "row0", line("1400", 1500, actual=700))
+    now = ledgers_of(office.sync())
+
+    assert first["totals"]
+    assert first != now
+    assert [ledgers_of(office.as_of(day)) for day in (0, 1)] == [first, now]
+
+
 def test_what_managers_entered_counts_from_its_instant(office: Office) -> None:
     office.sync()
     office.at(1)
