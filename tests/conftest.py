@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import databases
 from tests.wire import WIRE, breaches
 
 settings.register_profile("portico", deadline=None, derandomize="CI" in os.environ)
@@ -120,12 +121,14 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty store, once per database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'portico.db'}"
-    from sqlalchemy import create_engine, text  # noqa: PLC0415
+    return databases.create(request.getfixturevalue("postgres"))
 
-    server: str = request.getfixturevalue("postgres")
-    name = f"t{abs(hash((request.node.nodeid, tmp_path)))}"
-    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
-    with engine.connect() as db:
-        db.execute(text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return f"{server}/{name}"
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an empty database of the kind that the test names (indirectly); empty for a file of the test's own."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    with databases.empty(request.getfixturevalue(request.param)) as address:
+        yield address

@@ -11,7 +11,6 @@ from typing import Any
 
 import openpyxl
 import pytest
-import sqlalchemy as sa
 
 from sandbox.city import BudgetLine, City, build
 from tests.end_to_end.office import rows, run
@@ -58,24 +57,6 @@ def _lines(model: BudgetLine) -> Iterator[BudgetLine]:
         yield replace(common, number=name, budget_code=CENTS, account=f"A{number}", **spent)
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
-def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield ""
-        return
-    server: str = request.getfixturevalue(request.param)
-    name = f"largest{abs(hash(request.node.nodeid))}"
-    engine = sa.create_engine(
-        f"{server}/{'postgres' if request.param == 'postgres' else ''}", isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as db:
-        db.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield f"{server}/{name}"
-    with engine.connect() as db:
-        db.execute(sa.text(f"DROP DATABASE {name}"))
-    engine.dispose()
-
-
 @pytest.mark.parametrize("tool", ["odata", "odata_v2", "salesforce", "salesforce_jobs"])
 def test_it_goes_through_every_service(tool: str, city: City, tmp_path: Path) -> None:
     ledger = Ledger(tool, city, tmp_path)
@@ -85,6 +66,7 @@ def test_it_goes_through_every_service(tool: str, city: City, tmp_path: Path) ->
         ledger.stop()
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgres", "mariadb"], indirect=True)
 def test_it_goes_through_every_database(database: str, city: City, tmp_path: Path) -> None:
     _goes_through(Ledger("sql", city, tmp_path, database), tmp_path)
 

@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from sandbox.city import City, build
 from tests.reliability.ledger import Ledger, State
@@ -74,25 +73,6 @@ def ledger(request: pytest.FixtureRequest, city: City, tmp_path: Path) -> Iterat
     made = Ledger(request.param, city, tmp_path)
     yield made
     made.stop()
-
-
-@pytest.fixture
-def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of an empty database of one of the kinds; empty for a file."""
-    if request.param == "sqlite":
-        yield ""
-        return
-    server: str = request.getfixturevalue(request.param)
-    name = f"killed{abs(hash(request.node.nodeid))}"
-    engine = sa.create_engine(
-        f"{server}/{'postgres' if request.param == 'postgres' else ''}", isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as db:
-        db.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield f"{server}/{name}"
-    with engine.connect() as db:
-        db.execute(sa.text(f"DROP DATABASE {name}"))
-    engine.dispose()
 
 
 @pytest.mark.parametrize("tool", LEDGERS)
