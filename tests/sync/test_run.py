@@ -450,6 +450,26 @@ def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: 
     assert city.tools["snow"].write_log == []
 
 
+def test_a_run_that_loses_a_connection_while_it_reads_commits_no_further_page(city: City) -> None:
+    taken: list[object] = []
+    snow = city.tools["snow"]
+
+    def steal() -> None:
+        if taken or snow.requests == 1:
+            return
+        with open_store(city.settings.store) as other, other.transaction() as db:
+            db.execute(update(lease).where(lease.c.name == "snow").values(until=0.0))
+            taken.append(leases.take(db, "snow", "elsewhere.example:1:aaaa"))
+
+    snow.asking = steal
+    with city.start() as run:
+        run.pull(list(city.settings.connections))
+
+    assert taken[0] is not None
+    assert run.report.read["snow"].busy
+    assert city.stored() == set()
+
+
 def test_a_connection_lost_between_plan_and_writing_stops_alone(city: City) -> None:
     with city.start() as run:
         run.pull(list(city.settings.connections))
