@@ -1,6 +1,7 @@
 """One run over tools that live in this process, with the same promises on both databases."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -454,12 +455,20 @@ def test_a_run_that_loses_a_connection_while_it_reads_commits_no_further_page(ci
     taken: list[object] = []
     snow = city.tools["snow"]
 
+    def met(store: Store) -> bool:
+        with store.reading() as db:
+            row = runs.connections(db).get("snow")
+            return row is not None and row.tenant is not None
+
     def steal() -> None:
         if taken or snow.requests == 1:
             return
-        with open_store(city.settings.store) as other, other.transaction() as db:
-            db.execute(update(lease).where(lease.c.name == "snow").values(until=0.0))
-            taken.append(leases.take(db, "snow", "elsewhere.example:1:aaaa"))
+        with open_store(city.settings.store) as other:
+            while not met(other):
+                time.sleep(0.01)
+            with other.transaction() as db:
+                db.execute(update(lease).where(lease.c.name == "snow").values(until=0.0))
+                taken.append(leases.take(db, "snow", "elsewhere.example:1:aaaa"))
 
     snow.asking = steal
     with city.start() as run:
