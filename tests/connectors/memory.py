@@ -42,8 +42,8 @@ class MemoryTool:
     """The tool. `failing` makes each request raise it; `lose_answers` applies writes and then raises.
 
     `faults` are met by the next requests, one each (None: that one passes). `hidden` are records that the account may not
-    see. `shuffle` gives the records of a page in another order, `twice` gives each page twice. `asking` is called by each
-    request before it is answered.
+    see, `unlisted` those that its list of ids lacks. `shuffle` gives the records of a page in another order, `twice` gives each
+    page twice. `asking` is called by each request before it is answered.
     """
 
     began: datetime = datetime(2026, 7, 1, tzinfo=UTC)
@@ -58,6 +58,7 @@ class MemoryTool:
     """How many records each read hides although the count announces them."""
     versions: bool = True
     hidden: set[str] = field(default_factory=set)
+    unlisted: set[str] = field(default_factory=set)
     faults: list[ConnectorError | None] = field(default_factory=list)
     shuffle: random.Random | None = None
     twice: bool = False
@@ -177,7 +178,7 @@ class Memory:
     def census(self, stream: Stream) -> Census:
         self._tool.asked()
         rows = self._tool.visible(stream.kind, stream.scope)
-        return Census(ids=frozenset(rows), count=len(rows))
+        return Census(ids=frozenset(rows) - self._tool.unlisted, count=len(rows))
 
     def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
         for target in targets:

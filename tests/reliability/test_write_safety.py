@@ -73,6 +73,17 @@ def test_a_connection_that_turns_into_another_tenant_is_neither_read_nor_written
     assert refused.read["other"].ok
 
 
+def test_another_tenant_that_a_person_approves_is_read_from_its_beginning(town: Town) -> None:
+    town.run()
+    town.run()
+    town.snow.tenant = "production"
+    town.snow.rows["id3"].body["short_description"] = "Another project of that number"
+    approved = town.run(census=True, approve=True)
+
+    assert approved.read["snow"].ok
+    assert "Another project of that number" in {each["name"] for each in town.report()["projects"]}
+
+
 def test_a_configuration_that_points_elsewhere_is_recognised_before_its_first_read(town: Town) -> None:
     town.run()
     snow = town.settings.connections["snow"].model_copy(update={"url": "http://127.0.0.1:3"})

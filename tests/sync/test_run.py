@@ -451,6 +451,16 @@ def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: 
     assert city.tools["snow"].write_log == []
 
 
+def test_a_record_that_was_just_read_counts_although_the_list_of_ids_lacks_it(city: City) -> None:
+    city.run()
+    city.tools["snow"].put("id3", body(3, short_description="Renamed"))
+    city.tools["snow"].unlisted = {"id3"}
+    report = city.run(census=True)
+
+    assert report.read["snow"].deleted == 0
+    assert "id3" in city.stored()
+
+
 def test_a_run_that_loses_a_connection_while_it_reads_commits_no_further_page(city: City) -> None:
     taken: list[object] = []
     snow = city.tools["snow"]
