@@ -284,6 +284,7 @@ def test_of_two_that_wait_for_each_other_one_is_told_and_may_do_it_again(on_post
         for name in ("a", "b"):
             db.execute(insert(alarm).values(connection=name, kind="x", text="0", since=START))
     meet = threading.Barrier(2, timeout=20)
+    other_ended = threading.Event()
     failed: list[str] = []
 
     def both(first: str, second: str) -> None:
@@ -293,8 +294,10 @@ def test_of_two_that_wait_for_each_other_one_is_told_and_may_do_it_again(on_post
                     db.execute(update(alarm).where(alarm.c.connection == first).values(text=first))
                     meet.wait()
                     db.execute(update(alarm).where(alarm.c.connection == second).values(text=first))
+                other_ended.set()
             except StoreFailed as error:
                 failed.append(str(error))
+                other_ended.wait(20)
                 with store.transaction() as db:
                     db.execute(update(alarm).values(text="again"))
 
