@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from config.loading import load
 from config.settings import Settings
+from connectors.base import Outcome, Patch
 from connectors.errors import ContractBroken, CredentialsRefused, RateLimited, Unavailable
 from portfolio.store import audit, leases, records, runs
 from portfolio.store.database import Store, open_store
@@ -449,6 +450,34 @@ def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: 
     assert run.report.outcome == "findings"
     assert city.stored() == set()
     assert city.tools["snow"].write_log == []
+
+
+class Cut(Memory):
+    """A connector whose connection is cut once the tool has applied the first write."""
+
+    def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
+        self._write(patches[0])
+        raise Unavailable("the connection was cut", fix="wait")
+        yield
+
+
+def test_a_write_that_was_cut_off_is_found_and_audited_by_the_next_run(city: City) -> None:
+    with city.start(connect=lambda name: Cut(name, city.tools[name])) as run:
+        run.pull(list(city.settings.connections))
+        run.plan(Caps())
+        run.apply()
+    (cut,) = {each["id"] for each in city.tools["snow"].write_log}
+    city.run()
+
+    with city.store.reading() as db:
+        told = [each["detail"] for each in audit.entries(db) if each["detail"].get("record") == cut]
+    assert [each["answer"] for each in told] == ["found as intended by a later run"]
+
+
+def test_a_plan_right_after_a_run_is_empty_without_another_read(city: City) -> None:
+    city.run()
+    with city.start() as run:
+        assert run.plan(Caps()).changes == ()
 
 
 def test_a_record_that_was_just_read_counts_although_the_list_of_ids_lacks_it(city: City) -> None:
