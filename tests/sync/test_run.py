@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from config.loading import load
 from config.settings import Settings
 from connectors.base import Outcome, Patch
 from connectors.errors import ContractBroken, CredentialsRefused, RateLimited, Unavailable
-from portfolio.store import audit, leases, records, runs
+from portfolio.store import audit, leases, manual, records, runs
 from portfolio.store.database import Store, open_store
 from portfolio.store.records import Read
 from portfolio.store.tables import entity_tables, judgement, lease
@@ -450,6 +450,36 @@ def test_a_run_whose_connection_was_taken_over_commits_nothing_more_there(city: 
     assert run.report.outcome == "findings"
     assert city.stored() == set()
     assert city.tools["snow"].write_log == []
+
+
+@pytest.mark.parametrize("outcome", ["findings", "held"])
+def test_nothing_is_written_where_the_read_cannot_be_trusted(city: City, outcome: str) -> None:
+    city.run()
+    snow = city.tools["snow"]
+    with city.store.transaction() as db:
+        manual.set_override(
+            db,
+            "PRJ0000",
+            "overall",
+            "red",
+            by="manager",
+            why="a strike",
+            until=date(2027, 1, 1),
+            at=city.now,
+        )
+    before = len(snow.write_log)
+    if outcome == "findings":
+        snow.faults = [Unavailable("nobody answers", fix="wait")]
+    else:
+        snow.hidden = {f"id{number}" for number in range(10, 25)}
+    troubled = city.run(census=True)
+    held = len(snow.write_log)
+    snow.hidden = set()
+    city.run(census=True)
+
+    assert troubled.outcome == outcome
+    assert held == before
+    assert len(snow.write_log) > before
 
 
 class Cut(Memory):
