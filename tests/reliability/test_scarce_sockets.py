@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.end_to_end.office import Office
 
-FILES = 512
+FILES = 32
 LIMITED = f"""
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}))
