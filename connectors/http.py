@@ -63,6 +63,7 @@ _LOG = logging.getLogger("portico.http")
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+_PROXY_ASKS = "Tunnel connection failed: 407"
 _CHUNK = 1 << 16
 _MOST_AT_ONCE = 32
 _BACKOFF_SECONDS = 1.0
@@ -382,7 +383,7 @@ class Http:
         reason = error.args[0] if error.args else None
         if isinstance(reason, MaxRetryError):
             reason = reason.reason
-        if "407" in str(reason) and isinstance(reason, ProxyError):
+        if isinstance(reason, ProxyError) and _PROXY_ASKS in str(reason):
             said = "cannot be reached: the proxy wants to know who asks (407)"
             raise self._error(StopConnection, call, said, PROXY_ACCOUNT) from None
         if "CERTIFICATE_VERIFY_FAILED" in str(reason):

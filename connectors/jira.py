@@ -34,7 +34,7 @@ from connectors.jira_history import with_changes
 from connectors.jira_issue import Asked, estimated, instant_of
 from connectors.jira_lists import lists
 from connectors.jira_lookup import AT_ONCE, KEY, bulk, fetched, one
-from connectors.jira_projects import ProjectProperty, project_rights, projects_of
+from connectors.jira_projects import ProjectProperty, names_project, project_rights
 from connectors.jira_rights import clock, described, edit_rights, estimates, quiet_rights
 from connectors.jira_site import Json, Site
 from connectors.jira_walk import Chunk, Reach, cloud_walk, dates_of, offset_walk, query
@@ -84,8 +84,9 @@ class Jira:
         self._workers = workers
         self._overlap = overlap_seconds
         self._window = window
-        self._projects = tuple(projects_of(carriers))
-        self._carriers = tuple(each for each in dict.fromkeys(carriers) if each not in self._projects)
+        carriers = tuple(dict.fromkeys(carriers))
+        self._projects = tuple(each for each in carriers if names_project(each))
+        self._carriers = tuple(each for each in carriers if not names_project(each))
         self._quiet = quiet
         self._property = ProjectProperty(self._site, property_key)
         self._property_key = property_key

@@ -123,8 +123,12 @@ def lists(site: Site, kind: str) -> Kind | Worklogs:
             site, _VERSION.split(), lambda scope: _of_projects(site, scope, "versions"), f"{api}/version/{{}}"
         )
     if kind == "component":
-        listed = lambda scope: _of_projects(site, scope, "components")  # noqa: E731
-        return Kind(site, _COMPONENT.split(), listed, f"{api}/component/{{}}")
+        return Kind(
+            site,
+            _COMPONENT.split(),
+            lambda scope: _of_projects(site, scope, "components"),
+            f"{api}/component/{{}}",
+        )
     if kind == "board":
         return Kind(site, _BOARD.split(), lambda scope: _boards(site, scope), "/rest/agile/1.0/board/{}")
     if kind == "sprint":

@@ -21,14 +21,14 @@ _PROJECT = re.compile(r"[A-Za-z]\w*")
 _NO_PROPERTY = "Set machine_copy: the project property that is to hold the figures, such as portico.status."
 
 
-def projects_of(carriers: Sequence[str]) -> Sequence[str]:
-    """Those carriers that are keys of projects, and not keys or ids of issues."""
-    return [each for each in carriers if _PROJECT.fullmatch(each)]
+def names_project(reference: str) -> bool:
+    """Whether a reference is the key of a project, and not the key or id of an issue."""
+    return _PROJECT.fullmatch(reference) is not None
 
 
-def project_rights(site: Site, carriers: Sequence[str], property_key: str) -> Iterator[Finding]:
-    """An error for each carrying project whose property the account may not set, and where none is named."""
-    for key in projects_of(carriers):
+def project_rights(site: Site, projects: Sequence[str], property_key: str) -> Iterator[Finding]:
+    """An error for each of these projects whose property the account may not set, and where none is named."""
+    for key in projects:
         held = permissions(site, key, "ADMINISTER_PROJECTS,ADMINISTER")
         if held is None:
             yield Finding(

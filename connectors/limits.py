@@ -2,8 +2,8 @@
 
 Headers: `X-RateLimit-Limit/-Remaining/-Reset/-NearLimit` (Jira Cloud, whose Reset is an ISO instant that may lack seconds;
 ServiceNow, in epoch seconds, without Remaining: nothing is left where it refuses; Jira Data Center, without Reset), and
-`RateLimit-Policy` with `RateLimit`
-(`"name";q=65000;w=3600`, `"name";r=120;t=900`; several entries, the scarcest counts; Atlassian also with `Beta-` before).
+`RateLimit-Policy` with `RateLimit` (`"name";q=65000;w=3600`, `"name";r=120;t=900`; several entries, the scarcest counts;
+Atlassian also with `Beta-` before).
 """
 
 import re

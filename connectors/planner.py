@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import quote
 
 from connectors.ahead import in_order
@@ -107,8 +106,15 @@ class Planner:
         self._graph = Graph(http, workers=workers, sleep=sleep)
         self._people = People(self._graph)
         self._allowed: frozenset[str] = frozenset()
-        ways: dict[str, Any] = {"portal_url": portal_url, "web_url": web_url, "zone": zone, "sleep": sleep}
-        self._writer = TaskWriter(self._graph, permits=self._permits, workers=workers, **ways)
+        self._writer = TaskWriter(
+            self._graph,
+            permits=self._permits,
+            portal_url=portal_url,
+            web_url=web_url,
+            zone=zone,
+            workers=workers,
+            sleep=sleep,
+        )
 
     def check(self) -> Identity:
         """Proves that Graph answers and every declared plan can be seen; one that cannot is a finding."""

@@ -1,7 +1,6 @@
 """The only place that turns settings into objects: connectors, streams, translators, policies."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -258,7 +257,9 @@ def carriers(settings: Settings, name: str) -> tuple[str, ...]:
 
 def carrying_kind(reference: str) -> str:
     """Whether a Jira record that carries figures is a `project` (named by its key) or an `issue`."""
-    return "project" if re.fullmatch(r"[A-Za-z]\w*", reference) else "issue"
+    from connectors.jira_projects import names_project  # noqa: PLC0415  (only where a Jira is written)
+
+    return "project" if names_project(reference) else "issue"
 
 
 def carrier_kinds(settings: Settings, name: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from tests.connectors.contract import Fault
 from tests.connectors.jira_contract import Exchange, record
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
-TODO = {"id": "10000", "name": "To Do", "statusCategory": {"id": 2, "key": "new", "name": "To Do"}}
+TO_DO = {"id": "10000", "name": "To Do", "statusCategory": {"id": 2, "key": "new", "name": "To Do"}}
 GATE, DUE, RAG, VARIANCE, COMPUTED, EXPLANATION = (f"customfield_{number}" for number in range(10201, 10207))
 
 
@@ -100,7 +100,7 @@ class Served:
         found = []
         for _ in range(count):
             self.tick()
-            held = {"issuetype": {"name": "Task"}, "status": TODO, "summary": f"created {self.at}", **fields}
+            held = {"issuetype": {"name": "Task"}, "status": TO_DO, "summary": f"created {self.at}", **fields}
             found.append(self.site.add(project, held))
         self.tick()
         return found

@@ -532,6 +532,13 @@ def test_a_proxy_that_refuses_is_named_without_its_password(scheme: str) -> None
     assert "pr0xy-secret" not in f"{caught.value} {caught.value.fix}"
 
 
+def test_a_proxy_that_is_not_there_is_unavailable_whatever_its_port() -> None:
+    with http("https://jira.example.gov", proxy="http://127.0.0.1:14070") as (client, _):
+        with pytest.raises(Unavailable) as caught:
+            client.request("GET", "/")
+        assert "connection refused" in str(caught.value)
+
+
 def test_no_secret_is_told(caplog: pytest.LogCaptureFixture) -> None:
     secret = 'pa$$ "w/rd'
     told = [

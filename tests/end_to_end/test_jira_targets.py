@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.jira_site import Product
 from sandbox.jira_values import custom
-from tests.connectors.jira_served import TODO, Served
+from tests.connectors.jira_served import TO_DO, Served
 from tests.end_to_end.office import Ran, rows, run
 
 HEAD = """
@@ -90,7 +90,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
 
 def test_a_jira_project_carries_its_own_figures(desk: Desk) -> None:
     site = desk.served.site
-    issue = site.add("CON", {"issuetype": {"name": "Task"}, "status": TODO, "summary": "first"})
+    issue = site.add("CON", {"issuetype": {"name": "Task"}, "status": TO_DO, "summary": "first"})
     site.projects["CON"]["id"] = str(issue.id)
     desk.configure(OF_PROJECTS + PROJECTS[site.product])
     assert desk.found() == []

@@ -30,7 +30,7 @@ from portfolio.store.tables import entity_tables
 from sandbox.jira_site import Issue, Product
 from sync.engine import Run
 from sync.wiring import policy
-from tests.connectors.jira_served import NOON, TODO, Served
+from tests.connectors.jira_served import NOON, TO_DO, Served
 
 ROOT = Path(__file__).parents[2]
 NIGHTLY = bool(os.environ.get("PORTICO_NIGHTLY"))
@@ -58,7 +58,7 @@ class Town:
         site.projects["OUT"] = {"id": "10002", "key": "OUT", "name": "Elsewhere"}
         for number in range(1, SIZE + 1):
             at = NOON - timedelta(days=30) + timedelta(seconds=60 * number * 400 / SIZE)
-            fields = {"issuetype": {"name": "Task"}, "status": TODO, "summary": f"issue {number}"}
+            fields = {"issuetype": {"name": "Task"}, "status": TO_DO, "summary": f"issue {number}"}
             site.issues[10_000 + number] = Issue(10_000 + number, f"CON-{number}", "CON", fields, at, at)
         self.next = SIZE
         self.busy = False
@@ -94,7 +94,7 @@ class Town:
 
     def insert(self) -> None:
         self.next += 1
-        fields = {"issuetype": {"name": "Task"}, "status": TODO, "summary": f"new at {self.changes}"}
+        fields = {"issuetype": {"name": "Task"}, "status": TO_DO, "summary": f"new at {self.changes}"}
         at, id_ = self.served.site.stamp(), 10_000 + self.next
         self.served.site.issues[id_] = Issue(id_, f"CON-{self.next}", "CON", fields, at, at, changed_at=at)
 
