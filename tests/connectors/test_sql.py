@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connectors.base import BadRow, Patch, Plain, SourceRecord, Stream, Target
+from connectors.base import BadRow, Patch, Plain, Shown, SourceRecord, Stream, Target
 from connectors.errors import ContractBroken, Invalid, ReadOnly, StopConnection, Unavailable
 from connectors.sql import Sql
 from connectors.sql_scope import in_future, packed, since, unpacked
@@ -207,16 +207,16 @@ def test_what_was_cut_off_while_it_was_created_is_created_by_the_next_run(
 
     def cut_off(*said: Any) -> None:
         if str(said[2]).lstrip().startswith(point):
-            raise KeyboardInterrupt
+            raise RuntimeError(point)
 
     sa.event.listen(sa.Engine, "after_cursor_execute", cut_off)
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(RuntimeError, match=point):
             push(sql, rag_cost="red")
     finally:
         sa.event.remove(sa.Engine, "after_cursor_execute", cut_off)
     later = Sql("ledger", f"sqlite:///{path}", read_only=False)
-    push(later, rag_cost="red")
+    assert isinstance(push(later, rag_cost="red"), Shown)
     (shown,) = later.look([target()])
     assert shown.values["rag_cost"] == "red"
     later.close()
