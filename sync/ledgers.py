@@ -1,6 +1,5 @@
 """The ledgers in a snapshot and in the report: totals read, computed and written, and what finance has to know of them."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -9,16 +8,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from connectors.keys import natural_parts
 from portfolio import ledger
 from portfolio.facts import Money
 from portfolio.judge import Policy, ledger_figures
 from portfolio.store import gather, writes
-from sync.wishes import LEDGER_KEYS, WHOLE_KEY
+from sync.wishes import ledger_parts
 
 _SUMMED = ("budget_variance", "available_budget", "eac")
 """The figures that can be added up; shares cannot."""
-_KEY = re.compile(r"(?:^|[(,] ?)([^=(,]+)=([^,)]*)")
 
 
 def own_lines(settings: Settings, name: str, lines: Sequence[Money]) -> list[Money]:
@@ -92,21 +89,19 @@ def _written(
 ) -> Iterator[tuple[tuple[str, int | None, str], tuple[int, Decimal]]]:
     """The same of what stands in the tools, as they showed it after the last write."""
     found: dict[tuple[str, int | None, str], list[Decimal]] = {}
-    fields: dict[str, tuple[str, str, dict[str, str]]] = {}
+    shown: dict[str, tuple[str, Mapping[str, str], dict[str, str]]] = {}
     for name, connection in settings.connections.items():
         block = connection.write.budget_line
         if block is not None:
+            figures = {spec.name: figure for figure, spec in block.figures.items() if figure in _SUMMED}
             kind = connection.write.to_of(block) or "budget_line"
-            columns = connection.write.key_of(block)
-            year = columns.get(WHOLE_KEY) or columns.get(LEDGER_KEYS[1], LEDGER_KEYS[1])
-            named = {spec.name: figure for figure, spec in block.figures.items() if figure in _SUMMED}
-            fields[name] = (f"{kind}(", year, named)
+            shown[name] = (kind, connection.write.key_of(block), figures)
     for (name, record, field), row in writes.owned(db).items():
-        prefix, column, named = fields.get(name, ("", "", {}))
-        if field in named and record.startswith(prefix) and row["value"] is not None:
-            label = dict(_KEY.findall(record.removeprefix(prefix[:-1]))).get(column, "")
-            if "/" in label:
-                label = natural_parts(label)[1]
-            labelled = int(label) if label.isdigit() else None
-            found.setdefault((name, labelled, named[field]), []).append(Decimal(str(row["value"])))
+        kind, columns, figures = shown.get(name, ("", {}, {}))
+        if field not in figures or row["value"] is None:
+            continue
+        parts = ledger_parts(record, kind, columns)
+        if parts is not None:
+            year = int(parts[1]) if parts[1] else None
+            found.setdefault((name, year, figures[field]), []).append(Decimal(str(row["value"])))
     yield from ((key, (len(values), sum(values, Decimal(0)))) for key, values in found.items())

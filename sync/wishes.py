@@ -1,6 +1,7 @@
 """Which value every field of every target record should hold, from the judgements and the configuration's `write`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from typing import Any
 from config.connections import WriteBlock
 from config.settings import DeclaredProject, Settings
 from connectors.base import Target
-from connectors.keys import natural_id
+from connectors.keys import natural_id, natural_parts
 from mapping import figures
 from portfolio.store.links import Project
 from portfolio.store.snapshots import Judged
@@ -61,6 +62,30 @@ def reference(target: Target) -> str:
     if target.id is not None:
         return target.id
     return f"{target.kind}({', '.join(f'{name}={value}' for name, value in target.key)})"
+
+
+def ledger_target(kind: str, columns: Mapping[str, str], parts: Sequence[str]) -> Target:
+    """The record of a budget code, fiscal year and period (`parts`, an unknown one empty) under a block's key columns."""
+    if WHOLE_KEY in columns:
+        return Target(kind, key=((columns[WHOLE_KEY], natural_id(part or None for part in parts)),))
+    names = (columns.get(each, each) for each in LEDGER_KEYS)
+    return Target(kind, key=tuple(zip(names, parts, strict=True)))
+
+
+def ledger_parts(record: str, kind: str, columns: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The parts from which `ledger_target` made the record of this reference; None where it made none such.
+
+    A budget code may hold anything, a period whatever does not itself name the fiscal year's and the period's column.
+    """
+    if WHOLE_KEY in columns:
+        shape = rf"{re.escape(columns[WHOLE_KEY])}=([^/]*/(?:-?[0-9]+|%)/[^/]*)"
+    else:
+        code, year, period = (re.escape(columns.get(each, each)) for each in LEDGER_KEYS)
+        shape = rf"{code}=(.*), {year}=(-?[0-9]+|), {period}=(.*)"
+    found = re.fullmatch(rf"{re.escape(kind)}\({shape}\)", record, re.DOTALL)
+    if found is None:
+        return None
+    return natural_parts(found[1]) if WHOLE_KEY in columns else found.groups()
 
 
 def _wish(
@@ -251,13 +276,9 @@ def of_ledger(
     for line in lines:
         parts = [str(line[each] if line[each] is not None else "") for each in LEDGER_KEYS]
         label = " ".join(part for part in parts if part)
-        key = tuple(zip((columns.get(each, each) for each in LEDGER_KEYS), parts, strict=True))
-        if WHOLE_KEY in columns:
-            key = ((columns[WHOLE_KEY], natural_id(part or None for part in parts)),)
+        target = ledger_target(kind, columns, parts)
         values = {**line, **_stamped(stamp)}
         why = line.get("because") or "computed from the ledger"
         whys = dict.fromkeys(block.figures, why)
-        wanted.append(
-            _wish(settings, name, Target(kind, key=key), label, line.get("project"), block, values, whys)
-        )
+        wanted.append(_wish(settings, name, target, label, line.get("project"), block, values, whys))
     return wanted
