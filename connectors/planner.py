@@ -16,7 +16,7 @@ from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-from connectors.ahead import in_order
+from connectors import planner_board
 from connectors.base import (
     BadRow,
     Census,
@@ -155,16 +155,13 @@ class Planner:
         """The ids of all tasks that are work; neither ids nor count when part of the scope cannot be seen."""
         if stream.kind != TASK:
             raise _no_kind(stream.kind)
-        plans, hidden = self._graph.plans(stream.scope)
-        boards = [board for _, board in in_order(plans, self._board, self._workers, self.name)]
-        if hidden or not all(board and board.whole for board in boards):
-            return Census()
         ids: set[str] = set()
-        for board in boards:
-            if board:
-                referring = [each for each, task in board.tasks.items() if task.get("referenceCount", 1)]
-                ours = {each for each, details in self._details(referring) if marked_for(details)}
-                ids |= board.tasks.keys() - ours
+        for board in self._graph.found(stream.scope, self._board):
+            if isinstance(board, Unreachable) or not board.whole:
+                return Census()
+            referring = [each for each, task in board.tasks.items() if task.get("referenceCount", 1)]
+            ours = {each for each, details in self._details(referring) if marked_for(details)}
+            ids |= board.tasks.keys() - ours
         return Census(ids=frozenset(ids))
 
     def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
@@ -227,28 +224,33 @@ class Planner:
     # Reading ------------------------------------------------------------------------------------------------
 
     def _pages(self, stream: Stream, cursor: Cursor) -> Iterator[Page]:
-        plans, hidden = self._plans(stream, cursor)
-        self._allowed |= {plan.id for plan in plans if stream.scope in self._scopes}
         marks: dict[str, dict[str, str]] = (
             {} if stream.full else {k: dict(v) for k, v in cursor.get("marks", {}).items()}
         )
         turns: dict[str, str] = dict(cursor.get("turns", {}))
-        named = (
-            {stream.scope: plans[0].id} if len(plans) == 1 and not stream.scope.startswith("group:") else {}
-        )
+        named: dict[str, str] = {}
+        hidden: list[Unreachable] = []
+        titles: list[str] = []
         whole = True
 
         def kept() -> Cursor:
             return {
                 "marks": {plan: dict(each) for plan, each in marks.items()},
                 "turns": dict(turns),
-                "named": named,
+                "named": dict(named),
             }
 
-        for plan, board in in_order(plans, self._board, self._workers, self.name):
-            if board is None:
-                hidden.append(Unreachable(plan.title, "its tasks are hidden from this account"))
+        for board in self._boards(stream, cursor):
+            if isinstance(board, Unreachable):
+                hidden.append(board)
                 continue
+            plan = board.plan
+            titles.append(plan.title)
+            self._writer.know(board)
+            if stream.scope in self._scopes:
+                self._allowed |= {plan.id}
+            if not stream.scope.startswith("group:"):
+                named[stream.scope] = plan.id
             whole = whole and board.whole
             known = marks.setdefault(plan.id, {})
             due = self._due(board, known, turns)
@@ -266,30 +268,24 @@ class Planner:
             complete=whole and not hidden,
             replaces=stream.full,
             rejects=rejects,
-            mended=[stream.scope, *(plan.title for plan in plans)],
+            mended=[stream.scope, *titles],
         )
 
-    def _plans(self, stream: Stream, cursor: Cursor) -> tuple[list[Plan], list[Unreachable]]:
+    def _boards(self, stream: Stream, cursor: Cursor) -> Iterator[Board | Unreachable]:
         """The plans of the scope; one found by its title before is read by id and must still bear it."""
         if not stream.scope.strip():
             raise StopConnection(
                 "A read of Planner needs a scope.", fix="Name a plan (id or title) or group:NAME."
             )
         known = cursor.get("named", {}).get(stream.scope)
-        plan = self._graph.plan(known) if known else None
-        if plan and stream.scope.strip() in (plan.id, plan.title.strip()):
-            return [plan], []
-        return self._graph.plans(stream.scope)
+        board = self._board(known) if known else None
+        if isinstance(board, Board) and stream.scope.strip() in (board.plan.id, board.plan.title.strip()):
+            yield board
+            return
+        yield from self._graph.found(stream.scope, self._board)
 
-    def _board(self, plan: Plan) -> Board | None:
-        base = f"/planner/plans/{quote(plan.id)}"
-        tasks = self._graph.listing(f"{base}/tasks")
-        buckets = self._graph.names(f"{base}/buckets")
-        if tasks is None:
-            return None
-        names = {str(each["id"]): str(each.get("name") or "") for each in (buckets.items if buckets else ())}
-        whole = tasks.whole and (buckets is None or buckets.whole)
-        return Board(plan, {str(each["id"]): each for each in tasks.items}, names, whole)
+    def _board(self, plan_id: str) -> Board | Unreachable | None:
+        return planner_board.read(self._graph, plan_id)
 
     def _due(self, board: Board, known: Mapping[str, str], turns: dict[str, str]) -> list[str]:
         """The tasks whose mark changed, then the next few of the others in turn."""
@@ -311,12 +307,16 @@ class Planner:
         self, stream: Stream, board: Board, ids: Sequence[str], known: dict[str, str]
     ) -> Iterator[SourceRecord]:
         """The records of `ids` that differ from what `known` marks, and notes their marks there."""
-        self._people.find(user for each in ids for user in board.tasks[each].get("assignments") or ())
+        changed: list[tuple[Json, Json]] = []
         for task_id, details in self._details(ids):
-            mark = f"{board.mark(board.tasks[task_id])} {digest(details.get('@odata.etag'))}"
+            task = board.tasks[task_id]
+            mark = f"{board.mark(task)} {digest(details.get('@odata.etag'))}"
             if known.get(task_id) != mark and not marked_for(details):
-                yield self._record(stream, board, board.tasks[task_id], details)
+                changed.append((task, details))
             known[task_id] = mark
+        self._people.find(user for task, _ in changed for user in task.get("assignments") or ())
+        for task, details in changed:
+            yield self._record(stream, board, task, details)
 
     def _details(self, ids: Sequence[str]) -> Iterator[tuple[str, Json]]:
         """The details of tasks; one that vanished since it was listed is left out."""

@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from connectors.planner_fields import CATEGORIES
-from connectors.planner_graph import Json, Plan
+from connectors.planner_graph import Graph, Json, Listing, Plan, Unreachable, plan_of, plan_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,23 @@ class Board:
         """Changes whenever the record's body may have changed, its details aside."""
         bucket = self.buckets.get(str(task.get("bucketId")), "")
         return digest(task.get("@odata.etag"), self.plan.title, bucket, *self.labels(task))
+
+
+def read(graph: Graph, plan_id: str) -> Board | Unreachable | None:
+    """A plan with its tasks and buckets, most often by one request; None if this account cannot see the plan."""
+    base = f"/planner/plans/{quote(plan_id)}"
+    tasks_at, buckets_at = f"{base}/tasks", f"{base}/buckets"
+    parts = dict(graph.many([*plan_paths(plan_id), tasks_at, buckets_at]))
+    plan = plan_of(plan_id, parts)
+    if plan is None:
+        return None
+    first, named = parts[tasks_at], parts[buckets_at]
+    if not first:
+        return Unreachable(plan.title, "its tasks are hidden from this account")
+    tasks = graph.listed(tasks_at, first)
+    buckets = graph.listed(buckets_at, named) if named else Listing(())
+    names = {str(each["id"]): str(each.get("name") or "") for each in buckets.items}
+    return Board(plan, {str(each["id"]): each for each in tasks.items}, names, tasks.whole and buckets.whole)
 
 
 def digest(*parts: object) -> str:

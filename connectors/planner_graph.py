@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from connectors.ahead import in_order
@@ -13,6 +13,8 @@ from connectors.errors import ContractBroken, CredentialsRefused, NotFound, Rate
 from connectors.http import Answer, Http
 
 Json = dict[str, Any]
+Seen = TypeVar("Seen")
+"""What is read of a plan."""
 
 BATCH_SIZE = 20
 """The most requests that one `$batch` holds (Graph documentation, "Combine multiple requests")."""
@@ -74,14 +76,15 @@ class Graph:
 
         Raises `ContractBroken` for an answer without `value`, or a next link that came before.
         """
-        answer = self.http.request("GET", path, params=params, ok=(OK, FORBIDDEN, NOT_FOUND))
-        if answer.status != OK:
-            return None
+        page = self.get(path, params=params)
+        return self.listed(path, page) if page else None
+
+    def listed(self, path: str, page: Json) -> Listing:
+        """Every item of the list that begins with this page. Raises as `listing` does."""
         items: list[Json] = []
         announced = 0
         links: set[str] = set()
         while True:
-            page = _object(answer.json, path)
             value = page.get("value")
             if not isinstance(value, list):
                 raise ContractBroken(f"Graph answered {path} without a list.", fix="Check url.")
@@ -96,7 +99,7 @@ class Graph:
                     f"Graph repeated a page of {path}.", fix="Run again; report it if it stays."
                 )
             links.add(link)
-            answer = self.http.request("GET", link)
+            page = _object(self.http.request("GET", link).json, path)
 
     def names(self, path: str) -> Listing | None:
         """A list that only names things: None where this service does not have it."""
@@ -160,58 +163,66 @@ class Graph:
 
     def plans(self, scope: str) -> tuple[list[Plan], list[Unreachable]]:
         """The plans that a scope names (a plan's id or title, `group:NAME`), and what cannot be reached."""
-        name = scope.strip()
-        if name.startswith("group:"):
-            return self._plans_of_group(scope, name.removeprefix("group:").strip())
-        if _PLAN_ID.fullmatch(name):
-            plan = self.plan(name)
-            if plan:
-                return [plan], []
-        try:
-            every = self._all_plans()
-        except ContractBroken:
-            plan = self.plan(name) if _ID.fullmatch(name) else None
-            if plan is None:
-                raise
-            return [plan], []
-        found = [each for each in every if str(each.get("title", "")).strip() == name]
-        if len(found) > 1:
-            ids = ", ".join(str(each["id"]) for each in found)
-            return [], [Unreachable(scope, f"{len(found)} plans have this title: name one of the ids {ids}")]
-        plan = self.plan(str(found[0]["id"]) if found else name) if found or _ID.fullmatch(name) else None
-        if plan:
-            return [plan], []
-        return [], [Unreachable(scope, _HIDDEN)]
+        found = list(self.found(scope, self.plan))
+        return (
+            [each for each in found if isinstance(each, Plan)],
+            [each for each in found if isinstance(each, Unreachable)],
+        )
 
     def plan(self, plan_id: str) -> Plan | None:
         """The plan with the names of its labels, None if this account cannot see it."""
-        base = f"/planner/plans/{quote(plan_id)}"
-        read = dict(self.many([base, f"{base}/details"]))
-        plan = read[base]
-        details = read[f"{base}/details"] or {}
-        if not plan:
-            return None
-        names = details.get("categoryDescriptions") or {}
-        labels = {slot: text for slot, text in names.items() if isinstance(text, str) and text.strip()}
-        return Plan(plan_id, str(plan.get("title") or ""), labels)
+        return plan_of(plan_id, dict(self.many(plan_paths(plan_id))))
 
-    def _plans_of_group(self, scope: str, name: str) -> tuple[list[Plan], list[Unreachable]]:
+    def found(
+        self, scope: str, read: Callable[[str], Seen | Unreachable | None]
+    ) -> Iterator[Seen | Unreachable]:
+        """What `read` gives for each plan that a scope names, by the plan's id, and what cannot be reached.
+
+        None of `read` is a plan that this account cannot see. A group's plans are read by several threads.
+        """
+        name = scope.strip()
+        if name.startswith("group:"):
+            yield from self._found_in_group(scope, name.removeprefix("group:").strip(), read)
+            return
+        plan = read(name) if _PLAN_ID.fullmatch(name) else None
+        yield plan if plan is not None else self._titled(scope, name, read)
+
+    def _titled(
+        self, scope: str, name: str, read: Callable[[str], Seen | Unreachable | None]
+    ) -> Seen | Unreachable:
+        try:
+            every = self._all_plans()
+        except ContractBroken:
+            plan = read(name) if _ID.fullmatch(name) else None
+            if plan is None:
+                raise
+            return plan
+        ids = [str(each["id"]) for each in every if str(each.get("title", "")).strip() == name]
+        if len(ids) > 1:
+            return Unreachable(
+                scope, f"{len(ids)} plans have this title: name one of the ids {', '.join(ids)}"
+            )
+        plan = read(ids[0] if ids else name) if ids or _ID.fullmatch(name) else None
+        return plan if plan is not None else Unreachable(scope, _HIDDEN)
+
+    def _found_in_group(
+        self, scope: str, name: str, read: Callable[[str], Seen | Unreachable | None]
+    ) -> Iterator[Seen | Unreachable]:
         text = name.replace("'", "''")
         groups = self.listing(
             "/groups", params={"$filter": f"displayName eq '{text}'", "$select": "id,displayName"}
         )
         if groups is None or len(groups.items) != 1:
             number = len(groups.items) if groups else 0
-            return [], [
-                Unreachable(scope, f"{number} groups of this name are visible to this account, not one")
-            ]
+            yield Unreachable(scope, f"{number} groups of this name are visible to this account, not one")
+            return
         listed = self.listing(f"/groups/{quote(str(groups.items[0]['id']))}/planner/plans")
         if listed is None or not listed.whole:
-            return [], [Unreachable(scope, "the group's plans cannot be listed by this account")]
+            yield Unreachable(scope, "the group's plans cannot be listed by this account")
+            return
         ids = [str(each["id"]) for each in listed.items]
-        seen = list(in_order(ids, self.plan, self._workers, "plans"))
-        hidden = [Unreachable(plan_id, _HIDDEN) for plan_id, plan in seen if plan is None]
-        return [plan for _, plan in seen if plan is not None], hidden
+        for plan_id, plan in in_order(ids, read, self._workers, "plans"):
+            yield plan if plan is not None else Unreachable(plan_id, _HIDDEN)
 
     def _all_plans(self) -> Sequence[Json]:
         """The plans of every group that this account sees: Graph has no list of a tenant's plans."""
@@ -228,9 +239,24 @@ class Graph:
         ]
         plans: list[Json] = []
         for path, body in self.many(paths):
-            rest = self.listing(path) if body and "@odata.nextLink" in body else None
-            plans += rest.items if rest else (body or {}).get("value", ())
+            plans += self.listed(path, body).items if body else ()
         return plans
+
+
+def plan_paths(plan_id: str) -> list[str]:
+    """Where a plan and the names of its labels are."""
+    base = f"/planner/plans/{quote(plan_id)}"
+    return [base, f"{base}/details"]
+
+
+def plan_of(plan_id: str, read: Mapping[str, Json | None]) -> Plan | None:
+    """The plan, of what `many` read at its paths; None if this account cannot see it."""
+    plan, details = (read[each] for each in plan_paths(plan_id))
+    if not plan:
+        return None
+    names = (details or {}).get("categoryDescriptions") or {}
+    labels = {slot: text for slot, text in names.items() if isinstance(text, str) and text.strip()}
+    return Plan(plan_id, str(plan.get("title") or ""), labels)
 
 
 _HIDDEN = (

@@ -10,6 +10,7 @@ from connectors.ahead import in_order
 from connectors.base import Patch, Plain, Shown, Target
 from connectors.errors import Conflict, Invalid, NotFound, OutcomeUnknown
 from connectors.http import Answer
+from connectors.planner_board import Board
 from connectors.planner_fields import DESCRIPTION, change, marked_for, marker, new_reference, shown
 from connectors.planner_graph import CREATED, FORBIDDEN, NO_CONTENT, NOT_FOUND, OK, Graph, Json, Plan
 
@@ -64,6 +65,8 @@ class TaskWriter:
         self._workers = workers
         self._sleep = sleep
         self._plans: dict[str, Plan | None] = {}
+        self._known: dict[str, Plan] = {}
+        self._tasks: dict[str, list[Json]] = {}
         self._ids: dict[Target, str] = {}
 
     def url(self, task: Json) -> str:
@@ -79,10 +82,19 @@ class TaskWriter:
         for target in targets:
             if target.kind == STATUS_TASK:
                 by_plan.setdefault(dict(target.key).get("plan", ""), []).append(target)
-        for (_, wanted), found in in_order(by_plan.items(), self._in_plan, self._workers, "plans"):
+        asked = list(in_order(by_plan.items(), self._candidates, self._workers, "plans"))
+        read = self._detailed([task for _, tasks in asked for task in tasks or ()])
+        for (_, wanted), tasks in asked:
+            found = self._matched(wanted, tasks or (), read)
             for target in wanted:
-                held = (found or {}).get(target)
-                yield self._shown(target, held) if held else Shown(target, exists=found is None)
+                held = found.get(target)
+                yield self._shown(target, held) if held else Shown(target, exists=tasks is None)
+
+    def know(self, board: Board) -> None:
+        """Takes what was just read of a plan, so that the next look need not ask for it again."""
+        self._known[board.plan.id] = board.plan
+        if board.whole:
+            self._tasks[board.plan.id] = [each for each in board.tasks.values() if _may_be_ours(each)]
 
     def push(self, patch: Patch) -> Shown:
         """Makes the target show the patch's values. Raises `SkipRecord` errors, and `OutcomeUnknown`."""
@@ -180,34 +192,40 @@ class TaskWriter:
                 f"plan {scope!r} is not reachable for this account",
                 fix=_RIGHTS,
             )
-        return self._search(plan, [target]).get(target)
+        self._tasks.pop(plan.id, None)
+        tasks = self._candidates((scope, [target]))
+        if tasks is None:
+            raise NotFound(
+                f"the tasks of plan {plan.title!r} cannot all be read by this account", fix=_RIGHTS
+            )
+        return self._matched([target], tasks, self._detailed(tasks)).get(target)
 
-    def _in_plan(self, asked: tuple[str, Sequence[Target]]) -> dict[Target, Held] | None:
-        """The status tasks that are there; None where the plan cannot be reached."""
+    def _candidates(self, asked: tuple[str, Sequence[Target]]) -> list[Json] | None:
+        """The plan's tasks that may be the wanted ones, oldest first; None where they cannot be reached."""
         scope, targets = asked
         plan = self._plan(scope)
-        return self._search(plan, targets) if plan else None
-
-    def _plan(self, scope: str) -> Plan | None:
-        if scope not in self._plans:
-            plans, _ = self._graph.plans(scope) if scope else ([], [])
-            self._plans[scope] = plans[0] if len(plans) == 1 else None
-        return self._plans[scope]
-
-    def _search(self, plan: Plan, targets: Sequence[Target]) -> dict[Target, Held]:
-        listing = self._graph.listing(f"/planner/plans/{quote(plan.id)}/tasks")
-        if listing is None:
-            raise NotFound(f"the tasks of plan {plan.title!r} are hidden from this account", fix=_RIGHTS)
-        tasks = {
-            str(each["id"]): each
-            for each in sorted(listing.items, key=lambda each: str(each.get("createdDateTime")))
-        }
+        if plan is None:
+            return None
+        tasks = self._tasks.pop(plan.id, None)
+        if tasks is None:
+            listing = self._graph.listing(f"/planner/plans/{quote(plan.id)}/tasks")
+            if listing is None or not listing.whole:
+                return None
+            tasks = list(listing.items)
         titles = {dict(each.key).get("title") for each in targets}
-        asked = [
-            each for each, task in tasks.items() if task.get("referenceCount") or task.get("title") in titles
-        ]
-        read = dict(self._graph.many([_details(each) for each in asked]))
-        held = [Held(tasks[each], details) for each in asked if (details := read[_details(each)])]
+        tasks = [each for each in tasks if each.get("referenceCount") or each.get("title") in titles]
+        return sorted(tasks, key=lambda each: str(each.get("createdDateTime")))
+
+    def _seen(self, plan_id: str) -> Plan | None:
+        return self._known.get(plan_id) or self._graph.plan(plan_id)
+
+    def _detailed(self, tasks: Sequence[Json]) -> dict[str, Json | None]:
+        return dict(self._graph.many([_details(str(each["id"])) for each in tasks]))
+
+    def _matched(
+        self, targets: Sequence[Target], tasks: Sequence[Json], read: Mapping[str, Json | None]
+    ) -> dict[Target, Held]:
+        held = [Held(each, details) for each in tasks if (details := read[_details(str(each["id"]))])]
         found: dict[Target, Held] = {}
         for target in targets:
             key = dict(target.key)
@@ -217,6 +235,12 @@ class TaskWriter:
                 found[target] = (marked or half)[0]
                 self._ids[target] = found[target].id
         return found
+
+    def _plan(self, scope: str) -> Plan | None:
+        if scope not in self._plans:
+            found = list(self._graph.found(scope, self._seen)) if scope else []
+            self._plans[scope] = found[0] if len(found) == 1 and isinstance(found[0], Plan) else None
+        return self._plans[scope]
 
     def _again(self, task_id: str) -> Held:
         read = dict(self._graph.many([_task(task_id), _details(task_id)]))
@@ -315,16 +339,23 @@ def _details(task_id: str) -> str:
     return f"/planner/tasks/{quote(task_id)}/details"
 
 
-def _half_made(task: Json, titles: set[str | None]) -> bool:
+def _may_be_ours(task: Json) -> bool:
+    return bool(task.get("referenceCount")) or _by_application(task)
+
+
+def _by_application(task: Json) -> bool:
     creator = task.get("createdBy") or {}
+    return not (creator.get("user") or {}).get("id") and bool((creator.get("application") or {}).get("id"))
+
+
+def _half_made(task: Json, titles: set[str | None]) -> bool:
     return (
         task.get("title") in titles
         and not task.get("referenceCount")
         and not task.get("hasDescription")
         and not task.get("checklistItemCount")
         and not task.get("assignments")
-        and not (creator.get("user") or {}).get("id")
-        and bool((creator.get("application") or {}).get("id"))
+        and _by_application(task)
     )
 
 
