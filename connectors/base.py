@@ -19,6 +19,11 @@ from connectors.errors import ConnectorError
 Plain = str | Decimal | bool | None
 Cursor = Mapping[str, Any]
 Severity = Literal["error", "warning", "info"]
+Holds = Literal["text", "number", "day", "instant", "person"]
+UNDESCRIBED = "unknown"
+"""The type of a field of which the tool shows no description."""
+ANY_FIELD = "*"
+"""The id that stands for every field that is not there yet, where a field is made by writing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,11 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """A field of the tool. `options` are the accepted texts of a choice; `hint` is the admin's next step if unwritable."""
+    """A field of the tool. `options` are the accepted texts of a choice; `hint` is the admin's next step if unwritable.
+
+    `type` is the tool's own word. `holds` says what a value must be, None where the connector cannot tell. `several`: a
+    value may be a list of texts with commas.
+    """
 
     id: str
     name: str
@@ -112,6 +121,8 @@ class FieldInfo:
     writable: bool = False
     required: bool = False
     hint: str = ""
+    holds: Holds | None = None
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)

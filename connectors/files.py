@@ -17,6 +17,7 @@ from pathlib import Path
 
 from connectors.archive import Archive
 from connectors.base import (
+    ANY_FIELD,
     BadRow,
     Census,
     Cursor,
@@ -131,7 +132,7 @@ class Files:
             *(FieldInfo(column, column, "text") for column in columns if column not in written),
             *(FieldInfo(column, column, "any", writable=True) for column in written),
             FieldInfo(
-                "*",
+                ANY_FIELD,
                 "any column",
                 "any",
                 writable=True,

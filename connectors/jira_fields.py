@@ -13,11 +13,23 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.base import Plain
+from connectors.base import Holds, Plain
 from connectors.errors import Invalid
 
 OPTIONS, PEOPLE = "array of option", "array of user"
-WRITABLE = frozenset({"text", "rich text", "number", "date", "datetime", "option", OPTIONS, "user", PEOPLE})
+WRITABLE: Mapping[str, Holds] = {
+    "text": "text",
+    "rich text": "text",
+    "number": "number",
+    "date": "day",
+    "datetime": "instant",
+    "option": "text",
+    OPTIONS: "text",
+    "user": "person",
+    PEOPLE: "person",
+}
+"""The types that are written, and what each holds."""
+SEVERAL = frozenset({OPTIONS, PEOPLE})
 _TYPES = {"string": "text", "number": "number", "date": "date", "datetime": "datetime", "option": "option"}
 _BLOCKS = frozenset(
     {"paragraph", "heading", "codeBlock", "blockquote", "listItem", "tableRow", "rule", "panel"}
@@ -68,7 +80,7 @@ def decode(value: Any, type_: str) -> Plain:
         return None if named is None else str(named)
     if isinstance(value, list):
         texts = [str(each) for each in (decode(one, type_) for one in value) if each is not None]
-        return ", ".join(sorted(texts) if type_ in (OPTIONS, PEOPLE) else texts) or None
+        return ", ".join(sorted(texts) if type_ in SEVERAL else texts) or None
     text = str(value)
     if type_ == "datetime":
         at = instant(text)

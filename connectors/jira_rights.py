@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.base import FieldInfo, Finding
 from connectors.errors import Invalid, NotFound
-from connectors.jira_fields import WRITABLE, FieldType
+from connectors.jira_fields import SEVERAL, WRITABLE, FieldType
 from connectors.jira_site import Site, segment
 
 _SKEW_SECONDS = 300
@@ -143,4 +143,6 @@ def _described(site: Site, field: FieldType, metas: Mapping[str, Mapping[str, An
         writable=not hint,
         required=any(each.get("required") is True for each in shown),
         hint=hint,
+        holds=WRITABLE.get(field.type),
+        several=field.type in SEVERAL,
     )

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from connectors.base import (
+    ANY_FIELD,
     BadRow,
     Census,
     Cursor,
@@ -137,8 +138,8 @@ class Sql:
         for column, shape in owned.items():
             found[column] = FieldInfo(column, column, shape, writable=shape != "key")
         if owned or not found:
-            found["*"] = FieldInfo(
-                "*", "any column", "any", writable=True, hint="columns are added when needed"
+            found[ANY_FIELD] = FieldInfo(
+                ANY_FIELD, "any column", "any", writable=True, hint="columns are added when needed"
             )
         return [
             each if each.writable else FieldInfo(each.id, each.name, each.type, hint=each.hint or hint)

@@ -7,7 +7,7 @@ from typing import Any
 
 from config.connections import Read, WriteBlock
 from config.settings import Settings
-from connectors.base import Connector, FieldInfo, Finding, Severity
+from connectors.base import ANY_FIELD, UNDESCRIBED, Connector, FieldInfo, Finding, Severity
 from connectors.errors import ConnectorError
 from mapping.probe import probe
 from mapping.rules import folded
@@ -19,10 +19,6 @@ from sync.translation import Translator, mapping_of
 from sync.wishes import STATUS_TASK
 
 SAMPLE = 200
-SEVERAL = "array of option"
-"""The type of a field that holds several of its options, as text with commas."""
-UNKNOWN = "unknown"
-"""The type of a field of which the tool shows no description."""
 SKEW = timedelta(minutes=5)
 
 
@@ -123,7 +119,7 @@ def _targets(
     except ConnectorError as error:
         yield Finding("error", f"write {what}", error.text, error.fix)
         return
-    if settings.connections[name].tool in {"files", "sql"}:
+    if ANY_FIELD in described:
         yield Finding("info", f"write {what}", f"Portico keeps {kind} itself")
         return
     wanted = {spec.name: (figure, spec.values) for figure, spec in block.figures.items()}
@@ -161,6 +157,12 @@ def _add_option(tool: str, kind: str, field: str, option: str) -> str:
     return add_choice(kind, field, option)
 
 
+def _barred(described: Mapping[str, FieldInfo]) -> str:
+    """The one step that every field there lacks, as one more would; empty where there is no such step."""
+    hints = {each.hint for each in described.values() if each.type != UNDESCRIBED}
+    return hints.pop() if len(hints) == 1 else ""
+
+
 def _field(
     tool: str,
     kind: str,
@@ -171,28 +173,18 @@ def _field(
     lacking: Severity,
 ) -> Iterator[Finding]:
     subject = f"write {figure}"
-    if field.startswith("categories:"):
-        missing = [
-            each
-            for each in field.removeprefix("categories:").split(",")
-            if f"categories:{each}" not in described and each not in described
-        ]
-        for each in missing:
-            yield Finding(
-                "warning", subject, f"{each} has no label in the plan", f"name the label {each} in the plan"
-            )
-        return
     info = described.get(field)
     if info is None:
         yield Finding(
             "error",
             subject,
             f"{kind} has no field {field}, or the account cannot see it",
-            _create(tool, kind, field, figure, [each for each in values.values() if each is not None]),
+            _barred(described)
+            or _create(tool, kind, field, figure, [each for each in values.values() if each is not None]),
         )
         return
     if not info.writable and not figure.startswith("key "):
-        unproved = info.type == UNKNOWN
+        unproved = info.type == UNDESCRIBED
         yield Finding(
             "warning" if unproved else "error",
             subject,
@@ -201,14 +193,14 @@ def _field(
             else f"{field} ({info.name}) cannot be written by this account",
             info.hint or f"let the account edit {field}",
         )
-    if tool in {"jira", "servicenow"} and info.writable:
+    if info.writable:
         yield from misfits(figure, values, info)
     unknown = sorted(
         {
             part
             for each in values.values()
             if each is not None and info.options and each not in info.options
-            for part in (each.split(", ") if info.type == SEVERAL else [each])
+            for part in (each.split(", ") if info.several else [each])
             if part not in info.options
         }
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.base import FieldInfo, Plain
+from connectors.base import UNDESCRIBED, FieldInfo, Plain
 from connectors.errors import ContractBroken
 from connectors.servicenow.limits import HINT, never_written
 from connectors.servicenow.query import any_of, joined
@@ -113,7 +113,7 @@ class Columns:
                 fix=f"{access_rule(table, 'read')} The same for sys_dictionary.",
             )
         hint = f"{access_rule('sys_dictionary', 'read')} The same for sys_choice and sys_db_object: then columns are checked."
-        return [FieldInfo(id=name, name=name, type="unknown", hint=hint) for name in row]
+        return [FieldInfo(id=name, name=name, type=UNDESCRIBED, hint=hint) for name in row]
 
     def _read(self, table: str) -> Mapping[str, Column]:
         lineage = self._lineage(table)
@@ -223,6 +223,7 @@ def _info(table: str, column: Column, row: Row | None) -> FieldInfo:
         writable=not hint,
         required=column.required,
         hint=hint,
+        holds="text",
     )
 
 

@@ -131,6 +131,7 @@ def test_several_choices_are_written_by_their_ids_in_any_order(either: Served) -
     assert push(jira, "CON-1", {FLAGS: None}).shown.values == {FLAGS: None}
     described = {each.id: each for each in jira.describe("issue")}
     assert (described[FLAGS].type, described[FLAGS].writable) == ("array of option", True)
+    assert (described[FLAGS].holds, described[FLAGS].several) == ("text", True)
     assert described[FLAGS].options == ("Late", "Over budget", "Waiting, for money")
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from connectors.base import Page, Plain, Stream, Target
+from connectors.base import UNDESCRIBED, Page, Plain, Stream, Target
 from connectors.errors import ContractBroken, CredentialsRefused, Invalid, RateLimited, Retry
 from connectors.servicenow import ServiceNow
 from connectors.servicenow.columns import Column
@@ -496,6 +496,7 @@ class TestSetUp:
         fields = {each.id: each for each in connector.describe("pm_project")}
         assert fields["u_rag_overall"].options == ("green", "amber", "red", "approved_change")
         assert fields["state"].options[-1] == "5"
+        assert fields["u_rag_overall"].holds == "text"
         assert (fields["start_date"].type, fields["number"].type) == ("glide_date_time", "string")
         assert "ACL" in fields["u_rag_cost"].hint
         assert not fields["u_rag_cost"].writable
@@ -511,6 +512,7 @@ class TestSetUp:
         fields = {each.id: each for each in connector.describe("pm_project")}
         assert not fields["u_rag_overall"].writable
         assert "sys_dictionary" in fields["u_rag_overall"].hint
+        assert (fields["u_rag_overall"].type, fields["u_rag_overall"].holds) == (UNDESCRIBED, None)
         assert patched(connector, record, u_computed_at="2026-11-20T13:00:00Z").error is None
         (shown,) = connector.look([Target("pm_project", record, fields=("u_computed_at",))])
         assert shown.values == {"u_computed_at": "2026-11-20T13:00:00Z"}

@@ -1,13 +1,14 @@
-"""What `check` says of Jira fields that cannot hold their figures."""
+"""What `check` says of fields that cannot hold their figures."""
 
 import pytest
 
 from connectors.base import FieldInfo
+from connectors.jira_fields import WRITABLE
 from sync.fitting import misfits
 
 
 def found(figure: str, type_: str, options: tuple[str, ...] = (), **values: str) -> list[str]:
-    info = FieldInfo("customfield_1", "Field", type_, options, writable=True)
+    info = FieldInfo("customfield_1", "Field", type_, options, True, holds=WRITABLE[type_])
     return [f"{each.severity}: {each.text}" for each in misfits(figure, values, info)]
 
 
@@ -47,3 +48,9 @@ def test_each_word_that_is_no_option_is_warned_of() -> None:
     assert len(found("rag_overall", "option", colours)) == 4
     assert found("rag_overall", "option", ("green", "amber", "red", "approved_change")) == []
     assert found("finish_forecast", "option", colours) == []
+
+
+def test_a_field_whose_connector_cannot_tell_what_it_holds_is_silent() -> None:
+    assert (
+        list(misfits("rag_overall", {}, FieldInfo("Status__c", "Status", "picklist", ("Red",), True))) == []
+    )
