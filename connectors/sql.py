@@ -170,17 +170,16 @@ class Sql:
 
     def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
         """Rows of own tables for targets with a key; for an id, whether a scope read here still holds it."""
-        ids: frozenset[str] | None = None
-        for target in targets:
-            if target.key:
-                with self._errors():
-                    shown = self._owned.look(target)
-                yield shown
-                continue
-            if ids is None:
-                scopes = [self.census(stream).ids or frozenset() for stream in list(self._streams.values())]
-                ids = frozenset().union(*scopes)
-            yield Shown(target, exists=target.id in ids, id=target.id)
+        keyed = [each for each in targets if each.key]
+        if keyed:
+            with self._errors():
+                shown = list(self._owned.look(keyed))
+            yield from shown
+        named = [each for each in targets if not each.key]
+        if named:
+            scopes = [self.census(stream).ids or frozenset() for stream in list(self._streams.values())]
+            ids = frozenset().union(*scopes)
+            yield from (Shown(each, exists=each.id in ids, id=each.id) for each in named)
 
     def push(self, patches: Sequence[Patch]) -> Iterator[Outcome]:
         """Upserts each row of an own table in its own transaction.

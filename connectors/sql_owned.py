@@ -7,7 +7,7 @@ by the next one, and nothing that it created is taken for somebody else's.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,8 @@ from connectors.keys import natural_id
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _VERSION = "portico_version"
 _KEY_LENGTH = 190
+_AT_ONCE = 500
+"""So many rows are looked at by one statement; every database takes so many bound values."""
 _EXACT_TEXT: Mapping[str, Mapping[str, Any]] = {
     dialect: {f"{dialect}_charset": "utf8mb4", f"{dialect}_collate": "utf8mb4_bin"}
     for dialect in ("mysql", "mariadb")
@@ -91,10 +93,16 @@ class OwnedTables:
             owned = self._owned(connection, name)
         return owned.columns if owned else {}
 
-    def look(self, target: Target) -> Shown:
-        """The row of the target's key as the database shows it."""
+    def look(self, targets: Sequence[Target]) -> Iterator[Shown]:
+        """The row of each target's key as the database shows it, by one statement for many rows of a table."""
+        by_table: dict[str, list[Target]] = {}
+        for target in targets:
+            by_table.setdefault(target.kind, []).append(target)
         with self._engine.connect() as connection:
-            return self._shown(connection, target, target.fields)
+            for name, some in by_table.items():
+                owned = self._owned(connection, name)
+                for start in range(0, len(some), _AT_ONCE):
+                    yield from _seen(connection, owned, some[start : start + _AT_ONCE])
 
     def push(self, patch: Patch) -> Outcome:
         """Inserts or updates one row in one transaction and reads it back within it."""
@@ -234,10 +242,7 @@ class OwnedTables:
         if owned is None:
             return Shown(target, exists=False)
         row = connection.execute(sa.select(owned.table).where(*_where(owned, target))).mappings().first()
-        if row is None:
-            return Shown(target, exists=False)
-        values = {field: row.get(field) for field in fields}
-        return Shown(target, exists=True, id=_identity(target), values=values, version=str(row[_VERSION]))
+        return _shown(target, fields, row)
 
 
 def _problem(patch: Patch) -> ConnectorError | None:
@@ -259,6 +264,29 @@ def _owned(name: str, columns: Mapping[str, str]) -> _Owned:
         sa.column(column, _TYPES[kind]) for column, kind in columns.items()
     ]
     return _Owned(dict(columns), sa.table(name, *clauses, sa.column(_VERSION, sa.Integer())))
+
+
+def _seen(connection: sa.Connection, owned: _Owned | None, targets: Sequence[Target]) -> Iterator[Shown]:
+    """What the targets of one table show; rows are found by the first column of their key and told apart by all of it."""
+    keys = [column for column, kind in owned.columns.items() if kind == "key"] if owned else []
+    wanted = {
+        target: dict(target.key) for target in targets if {column for column, _ in target.key} == set(keys)
+    }
+    rows: dict[tuple[str, ...], sa.RowMapping] = {}
+    if owned and wanted:
+        first = sorted({key[keys[0]] for key in wanted.values()})
+        found = connection.execute(sa.select(owned.table).where(owned.table.c[keys[0]].in_(first))).mappings()
+        rows = {tuple(row[column] for column in keys): row for row in found}
+    for target in targets:
+        key = wanted.get(target)
+        yield _shown(target, target.fields, rows.get(tuple(key[column] for column in keys)) if key else None)
+
+
+def _shown(target: Target, fields: Sequence[str], row: sa.RowMapping | None) -> Shown:
+    if row is None:
+        return Shown(target, exists=False)
+    values = {field: row.get(field) for field in fields}
+    return Shown(target, exists=True, id=_identity(target), values=values, version=str(row[_VERSION]))
 
 
 def _where(owned: _Owned, target: Target) -> list[sa.ColumnElement[bool]]:

@@ -241,6 +241,45 @@ def test_names_are_words_only(sql: Sql, name: str) -> None:
     assert isinstance(push(sql, kind=name, rag_cost="red"), Invalid)
 
 
+def test_many_rows_are_looked_at_by_one_statement(sql: Sql) -> None:
+    wide = [
+        Target("portico_figures", key=(("period", "004"), ("budget_code", code)), fields=("rag_cost",))
+        for code in "AB"
+    ]
+    for code, colour in (("A", "red"), ("B", "green")):
+        push(sql, code, rag_cost=colour)
+        push(sql, code, kind="portico_others", rag_cost="amber")
+    asked = [
+        target("A"),
+        target("B"),
+        target("C"),
+        target("A", "portico_others"),
+        target("A", "nowhere"),
+        *wide,
+    ]
+    seen: list[str] = []
+
+    def note(*said: Any) -> None:
+        seen.append(str(said[2]))
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", note)
+    try:
+        shown = {each.target: each for each in sql.look(asked)}
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", note)
+    assert [shown[each].values.get("rag_cost") for each in asked] == [
+        "red",
+        "green",
+        None,
+        "amber",
+        None,
+        None,
+        None,
+    ]
+    assert [shown[each].exists for each in asked] == [True, True, False, True, False, False, False]
+    assert len([each for each in seen if "FROM portico_figures" in each]) == 1
+
+
 def test_values_are_bound(sql: Sql) -> None:
     hostile = "'); DROP TABLE portico_figures; --"
     push(sql, hostile, rag_cost=hostile)
