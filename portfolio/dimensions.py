@@ -93,7 +93,7 @@ def _stated(verdict: Verdict, facts: Facts, dimension: str, today: date) -> Verd
     verdict = replace(verdict, declared=declared(facts, dimension), override=override)
     if override is None or (override.value not in RANK and override.value != "unknown"):
         return verdict
-    stated = f"{override.by} set {override.value} until {override.until}: {override.why}"
+    stated = f"{override.by} set {override.value} until {override.until}: {override.why.rstrip('.')}."
     because = f"{stated} Computed: {verdict.because}"
     return replace(verdict, value=override.value, because=because)  # type: ignore[arg-type]
 

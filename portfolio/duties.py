@@ -141,10 +141,11 @@ def effect(action: Action, verdicts: Mapping[str, Verdict]) -> tuple[str, str] |
 
 
 def _told(state: Measured) -> str:
+    colour = state.colour.replace("_", " ")
     if state.value is None:
-        return state.colour
+        return colour
     shown = index(state.value) if state.measure in HIGHER_IS_BETTER else percent(state.value)
-    return f"{state.colour} at {shown}"
+    return f"{colour} at {shown}"
 
 
 def exceptions(

@@ -221,6 +221,14 @@ def test_an_index_improves_upwards_and_a_variance_downwards(
     assert found[0] == word
 
 
+def test_a_change_with_approval_is_told_in_words() -> None:
+    changed = Verdict(
+        "approved_change", "approved_change", "rule", "because", {"cpi": D("0.9")}, {"measure": "cpi"}
+    )
+    found = effect(mending(Measured("cpi", D("0.7"), "red")), {"cost": changed})
+    assert found == ("recovered", "Cost was red at 0.700 and is approved change at 0.900 now.")
+
+
 @pytest.mark.parametrize(("schedule", "cost", "due"), [(10, 30, 10), (30, 10, 10), (None, 30, 30)])
 def test_of_two_clocks_the_shorter_counts(schedule: int | None, cost: int, due: int) -> None:
     own = [

@@ -280,8 +280,16 @@ def test_percent_green_limits(share: str, wanted: str) -> None:
     assert colour(Ratio(D(share), D(1)), load_rules("percent_green").overall) == wanted
 
 
-def override(value: str, until: date, dimension: str = "schedule") -> Override:
-    return Override(dimension, value, "The vendor confirmed.", "Ana", until)
+def override(
+    value: str, until: date, dimension: str = "schedule", why: str = "The vendor confirmed."
+) -> Override:
+    return Override(dimension, value, why, "Ana", until)
+
+
+@pytest.mark.parametrize("why", ["The vendor confirmed", "The vendor confirmed."])
+def test_the_reason_of_an_override_ends_before_what_was_computed(why: str) -> None:
+    found = judged(project(overrides=(override("amber", TODAY, why=why),)))["schedule"]
+    assert "2026-11-21: The vendor confirmed. Computed: The finish" in found.because
 
 
 def test_an_override_stands_through_its_last_day_beside_the_computed_value() -> None:

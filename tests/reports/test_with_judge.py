@@ -33,6 +33,7 @@ from reports.views import for_audience, for_department
 
 NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
 TODAY = date(2026, 11, 20)
+CONDITIONS = Condition("Staffed", TODAY), Condition("Paid", None, TODAY, "Bo", "Invoice 7")
 SNOW = Source("snow", "PRJ0001", "https://snow.example.gov/1")
 
 
@@ -98,9 +99,7 @@ def full() -> Facts:
         outages=(Outage("Payments", "outage", NOW, None, "Disk", SNOW),),
         deliverables=(Deliverable("charter", "Charter", "approved", "Board", NOW, SNOW),),
         report=StatusReport(TODAY, "R. Alvarez", "green", "green", None, None, None, "Fine.", SNOW),
-        decisions=(
-            Decision("G0", "approved_with_conditions", TODAY, "Board", None, (Condition("Staffed", TODAY),)),
-        ),
+        decisions=(Decision("G0", "approved_with_conditions", TODAY, "Board", None, CONDITIONS),),
         overrides=(Override("quality", "amber", "Known defects", "PMO", date(2026, 12, 1)),),
         source=SNOW,
         links=(SNOW,),
@@ -186,6 +185,9 @@ def test_the_page_shows_the_judges_words(document: Document) -> None:
     assert escape(because) in page
     assert escape(document["projects"][0]["status"]["schedule"]["turn_green"]) in page
     assert "Known defects" in page
+    assert "Condition: Staffed, due 20 Nov 2026, open" in page
+    assert "Condition: Paid, met on 20 Nov 2026 by Bo" in page
+    assert "(Invoice 7)" in page
     assert "1 of 2" in page
     assert "Payments" in portal.project(document, "OIT-001")
 
