@@ -110,7 +110,7 @@ def _gate_decisions(project: Project) -> Rows:
                 "decided_on": each.decided_on,
                 "decided_by": each.decided_by.name,
                 "note": "Minutes of the gate board",
-                "valid_until": None,
+                "valid_until": each.valid_until,
             }
 
 

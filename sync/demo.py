@@ -3,16 +3,12 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from portfolio.overview import DIMENSIONS
-from portfolio.priority import ranking, to_keep
-from portfolio.store import manual
 from sandbox.city import City, Size, build
-from sandbox.register import keeps_decisions
 from sandbox.tools import Sandbox, start
+from sync import prologue
 from sync.outcome import Caps, Report
 from sync.program import Program, Refused
 from sync.reporting import document
@@ -84,68 +80,12 @@ def once(program: Program, say: Callable[[str], None]) -> Report:
     return run.report
 
 
-def _record_decisions(program: Program, city: City) -> None:
-    """The gate decisions that the city's boards took before Portico came and no register holds, as by `portico gates decide`."""
-    with program.store() as store, store.transaction() as db:
-        for project in city.projects:
-            for gate in project.gates:
-                kept = keeps_decisions(project) and not gate.conditions
-                if gate.decision and gate.decided_on and gate.decided_by and not kept:
-                    manual.decide(
-                        db,
-                        project.key,
-                        gate.key,
-                        gate.decision,
-                        decided_on=gate.decided_on,
-                        by=gate.decided_by.name,
-                        note=None,
-                        conditions=[
-                            {"text": each.text, "due_on": each.due_on.isoformat(), "met_on": None}
-                            for each in gate.conditions
-                        ],
-                        at=program.now(),
-                    )
-
-
-REVIEWED = timedelta(days=60)
-"""So long ago the steering committee last held a review of the priorities."""
-UNTROUBLED = {"status": {name: {"value": "green"} for name in DIMENSIONS}}
-
-
-def _record_review(program: Program, city: City) -> None:
-    """A review of the priorities held before Portico came, when every project of the city was on plan."""
-    then = program.now() - REVIEWED
-    projects = [
-        {
-            "key": each.key,
-            "name": each.name,
-            "department": each.department.name,
-            "state": each.state,
-            "priority": each.priority,
-            "tier": each.tier,
-            **UNTROUBLED,
-        }
-        for each in city.projects
-    ]
-    found = ranking(projects, program.settings.portfolio.priority)
-    with program.store() as store, store.transaction() as db:
-        manual.keep_review(
-            db,
-            to_keep(found),
-            held_on=then.astimezone(program.settings.portfolio.zone).date(),
-            by="IT steering committee",
-            note="Review of the quarter",
-            at=program.now(),
-        )
-
-
 def rehearse(program: Program, folder: Path, city: City, say: Callable[[str], None]) -> Shown:
     """Runs the job twice and writes the reports into `folder`."""
     from reports import formats  # noqa: PLC0415  (loads the formats only when they are written)
     from sync.deliver import deliver  # noqa: PLC0415  (as above)
 
-    _record_decisions(program, city)
-    _record_review(program, city)
+    prologue.record(program, city)
     say("First run: every tool is read, judged and written.")
     first = once(program, say)
     say("Second run: nothing changed, so nothing should be written.")

@@ -177,15 +177,16 @@ class Deliverable:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What an approval with conditions still asks for."""
+    """What an approval with conditions asks for. `met`: when, by whose word and on what proof it was done."""
 
     text: str
     due_on: date
+    met: tuple[date, Person, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A gate as the project team plans and remembers it (`key` as in the pack: G0 to G6)."""
+    """A gate as the team plans and remembers it (`key` as in the pack: G0 to G6). `valid_until` None: for ever."""
 
     key: str
     name: str
@@ -195,6 +196,7 @@ class Gate:
     decision: Literal["approved", "approved_with_conditions", "rejected", "deferred", "waived"] | None
     decided_by: Person | None
     conditions: tuple[Condition, ...]
+    valid_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ GATES = (
 )
 """The small-city process: key, name, where in the baseline the gate stands."""
 CONDITION = "Name a second approver in the department"
+MET = "Load one month of real records into the test system"
+PROOF = "Protocol of the trial load, signed by the department"
+ACCEPTED_FOR = timedelta(days=365)
+"""So long a system may run on its go-live acceptance."""
 REVIEW = ("G6", "Benefits review")
 REVIEW_DAYS = 180
 """The last gate stands this long after the finish."""
@@ -122,6 +126,7 @@ def gates(plot: Plot, dates: Calendar, board: Person) -> tuple[Gate, ...]:
         if position >= 4 and plot.gate_overdue:
             passed = False
         conditional = passed and key == "G4" and plot.story in ("late", "slipping", "blocked")
+        ends = due + ACCEPTED_FOR if passed and key == "G5" else None
         found.append(
             Gate(
                 key=key,
@@ -131,10 +136,18 @@ def gates(plot: Plot, dates: Calendar, board: Person) -> tuple[Gate, ...]:
                 decided_on=due if passed else None,
                 decision=("approved_with_conditions" if conditional else "approved") if passed else None,
                 decided_by=board if passed else None,
-                conditions=(Condition(CONDITION, due + timedelta(days=45)),) if conditional else (),
+                conditions=_conditions(due, dates.today, board) if conditional else (),
+                valid_until=ends,
             )
         )
     return tuple(found)
+
+
+def _conditions(decided: date, today: date, board: Person) -> tuple[Condition, ...]:
+    """What an approval asked for: one thing that nobody has done, and one that was done within three weeks."""
+    done = decided + timedelta(days=21)
+    trial = Condition(MET, decided + timedelta(days=30), (done, board, PROOF) if done < today else None)
+    return Condition(CONDITION, decided + timedelta(days=45)), trial
 
 
 def baselines(dates: Calendar, budget: Decimal) -> tuple[Baseline, ...]:
