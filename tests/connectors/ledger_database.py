@@ -1,6 +1,8 @@
-"""A ledger in a database on a real server, for the contract suite."""
+"""A ledger in a database, for the contract suite: one harness, and what differs between databases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,24 +16,64 @@ FIGURES = "portico_figures"
 EXACT = Decimal("999999999999999.99")
 
 
-class LedgerDatabase:
-    """A ledger in a database on a server. `columns` are those beside the code."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What differs. `columns` are those beside the code, `scope` reads them all, `now` is this instant in SQL."""
 
-    secret = "trusted on loopback"
+    columns: str
+    scope: str
+    now: str = "current_timestamp(6)"
+    amount: Decimal | float = EXACT
+    variance: Decimal = Decimal("-0.123456")
+
+
+SQLITE = Kind(
+    columns="note TEXT, amount NUMERIC(17,2), changed TEXT",
+    scope="SELECT * FROM ledger WHERE note <> ':none;'",
+    now="strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+    amount=0.1,
+    variance=Decimal("-12.50"),
+)
+POSTGRES = Kind(
+    columns="note text, amount numeric(17,2), changed timestamptz",
+    scope="SELECT * FROM ledger WHERE code::text <> ':none'",
+    variance=Decimal("-0.1234567890123456789"),
+)
+"""Its change field is a real instant."""
+MARIADB = Kind(
+    columns="note text, amount decimal(17,2), changed timestamp(6) NOT NULL",
+    scope="SELECT * FROM ledger WHERE code NOT LIKE '5%:none'",
+)
+"""Its change field is a TIMESTAMP, as tables of MariaDB usually have."""
+
+
+@contextmanager
+def ledger_at(address: str, kind: Kind) -> Iterator["LedgerDatabase"]:
+    """A new ledger at an address; its connections are closed at the end."""
+    made = LedgerDatabase(address, kind)
+    try:
+        yield made
+    finally:
+        made.engine.dispose()
+
+
+class LedgerDatabase:
+    """A ledger, and a table of Portico's in which every row has been written once."""
+
+    secret = "no password on loopback, none for a file"
     faults: frozenset[Fault] = frozenset()
     paged = True
     absent = "nobody"
     requests = 0
 
-    def __init__(
-        self, address: str, *, columns: str, scope: str, variance: Decimal = Decimal("-0.123456")
-    ) -> None:
-        self.stream = Stream("budget_line", scope, ("code",), "changed")
-        self.values: Mapping[str, Plain] = {"budget_variance": variance, "rag_cost": "red"}
-        self._address = address
+    def __init__(self, address: str, kind: Kind) -> None:
+        self.stream = Stream("budget_line", kind.scope, ("code",), "changed")
+        self.values: Mapping[str, Plain] = {"budget_variance": kind.variance, "rag_cost": "red"}
         self.engine = sa.create_engine(address)
+        self._address = address
+        self._kind = kind
         self._count = 0
-        self.run(f"CREATE TABLE ledger (code varchar(40) PRIMARY KEY, {columns})")
+        self.run(f"CREATE TABLE ledger (code varchar(40) PRIMARY KEY, {kind.columns})")
 
     @property
     def writes(self) -> int:
@@ -45,10 +87,10 @@ class LedgerDatabase:
         self._count += count
         for each in ids:
             self.run(
-                "INSERT INTO ledger VALUES (:code, :note, :amount, current_timestamp(6))",
+                f"INSERT INTO ledger VALUES (:code, :note, :amount, {self._kind.now})",  # noqa: S608  (a fact of the kind)
                 code=each,
                 note=f"{each} created",
-                amount=EXACT,
+                amount=self._kind.amount,
             )
         connector = self.connect()
         first: Mapping[str, Plain] = {"budget_variance": Decimal(0), "rag_cost": "green"}
@@ -60,7 +102,7 @@ class LedgerDatabase:
     def edit(self, record: str) -> None:
         self._count += 1
         self.run(
-            "UPDATE ledger SET note = :note, changed = current_timestamp(6) WHERE code = :code",
+            f"UPDATE ledger SET note = :note, changed = {self._kind.now} WHERE code = :code",  # noqa: S608  (as above)
             note=f"edited {self._count}",
             code=record,
         )

@@ -10,7 +10,7 @@ from connectors.errors import Conflict, ContractBroken, CredentialsRefused, Unav
 from connectors.sql import Sql
 from tests import databases
 from tests.connectors.contract import ConnectorContract, Harness
-from tests.connectors.ledger_database import EXACT, FIGURES, LedgerDatabase
+from tests.connectors.ledger_database import EXACT, FIGURES, MARIADB, LedgerDatabase, ledger_at
 
 
 @pytest.fixture
@@ -21,14 +21,8 @@ def address(mariadb: str) -> Iterator[str]:
 
 @pytest.fixture
 def ledger(address: str) -> Iterator[LedgerDatabase]:
-    """Its change field is a TIMESTAMP, as tables of MariaDB usually have."""
-    harness = LedgerDatabase(
-        address,
-        columns="note text, amount decimal(17,2), changed timestamp(6) NOT NULL",
-        scope="SELECT * FROM ledger WHERE code NOT LIKE '5%:none'",
-    )
-    yield harness
-    harness.engine.dispose()
+    with ledger_at(address, MARIADB) as made:
+        yield made
 
 
 class TestSqlOnMariaDb(ConnectorContract):

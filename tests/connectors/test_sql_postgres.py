@@ -10,7 +10,7 @@ from connectors.errors import ContractBroken, Unavailable
 from connectors.sql import Sql
 from tests import databases
 from tests.connectors.contract import ConnectorContract, Harness
-from tests.connectors.ledger_database import LedgerDatabase
+from tests.connectors.ledger_database import POSTGRES, LedgerDatabase, ledger_at
 
 
 @pytest.fixture
@@ -21,15 +21,8 @@ def address(postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 def ledger(address: str) -> Iterator[LedgerDatabase]:
-    """Its change field is a real instant."""
-    harness = LedgerDatabase(
-        address,
-        columns="note text, amount numeric(17,2), changed timestamptz",
-        scope="SELECT * FROM ledger WHERE code::text <> ':none'",
-        variance=Decimal("-0.1234567890123456789"),
-    )
-    yield harness
-    harness.engine.dispose()
+    with ledger_at(address, POSTGRES) as made:
+        yield made
 
 
 class TestSqlOnPostgres(ConnectorContract):
