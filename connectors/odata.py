@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.answers import http_date
+from connectors.answers import http_date, instant
 from connectors.base import (
     Census,
     Cursor,
@@ -26,7 +26,7 @@ from connectors.errors import (
 )
 from connectors.http import Http
 from connectors.odata_entities import Entities, Place
-from connectors.odata_metadata import V2, EntitySet, Property, instant
+from connectors.odata_metadata import V2, EntitySet, Property
 from connectors.odata_push import AT_ONCE, Push
 from connectors.odata_scope import Scope, all_of, changed_since, order_of, parse
 from connectors.odata_service import Entity, Service, control

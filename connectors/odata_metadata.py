@@ -6,13 +6,13 @@ Entity sets, keys, types; and how values are written in its language.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from connectors import odata_v2
+from connectors.answers import instant
 from connectors.base import FieldInfo, Plain
 from connectors.errors import ContractBroken, Invalid
 from connectors.keys import natural_id
@@ -142,17 +142,6 @@ class EntitySet:
         if len(self.key) == 1:
             return f"{self.name}({literals[self.key[0]]})"
         return f"{self.name}({','.join(f'{name}={literal}' for name, literal in literals.items())})"
-
-
-def instant(value: Any) -> datetime:
-    """An Edm.DateTimeOffset as aware UTC. Raises ContractBroken for anything else."""
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ContractBroken(f"{value!r} is no instant") from None
-    if moment.tzinfo is None:
-        raise ContractBroken(f"{value!r} has no offset, so it is no instant")
-    return moment.astimezone(UTC)
 
 
 def entity_sets(document: bytes) -> Mapping[str, EntitySet]:

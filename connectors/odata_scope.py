@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
+from connectors.answers import instant
 from connectors.base import Stream
 from connectors.errors import ContractBroken
-from connectors.odata_metadata import EntitySet, Property, instant
+from connectors.odata_metadata import EntitySet, Property
 
 OVERLAP = timedelta(minutes=5)
 _OURS = frozenset({"$orderby", "$top", "$skip", "$count", "$inlinecount", "$skiptoken", "$format"})

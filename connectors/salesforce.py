@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.answers import instant
 from connectors.base import (
     Census,
     Cursor,
@@ -28,7 +29,7 @@ from connectors.errors import (
     StopConnection,
 )
 from connectors.http import Http
-from connectors.salesforce_fields import instant, shown
+from connectors.salesforce_fields import shown
 from connectors.salesforce_org import Org, Record
 from connectors.salesforce_push import AT_ONCE, Push
 from connectors.salesforce_records import Fields, Records, known, sound

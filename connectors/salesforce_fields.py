@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+from connectors.answers import instant
 from connectors.base import FieldInfo, Plain
 from connectors.errors import ContractBroken, Invalid
 
@@ -135,17 +136,6 @@ def fields_of(description: Mapping[str, Any]) -> dict[str, SalesforceField]:
         raise ContractBroken(
             "describe answered JSON without fields", fix="check url and api_version"
         ) from None
-
-
-def instant(value: Any) -> datetime:
-    """A Salesforce datetime (`2013-05-20T20:49:32.000+0000`) as aware UTC."""
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ContractBroken(f"{value!r} is no instant") from None
-    if moment.tzinfo is None:
-        raise ContractBroken(f"{value!r} has no offset, so it is no instant")
-    return moment.astimezone(UTC)
 
 
 def shown(moment: datetime) -> str:

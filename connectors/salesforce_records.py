@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from connectors.answers import instant
 from connectors.base import Shown, Target
 from connectors.errors import ContractBroken, Invalid, NotFound, SkipRecord
 from connectors.keys import natural_id
-from connectors.salesforce_fields import SalesforceField, fields_of, instant
+from connectors.salesforce_fields import SalesforceField, fields_of
 from connectors.salesforce_org import Org, Record
 from connectors.salesforce_soql import STAMP, Query
 
