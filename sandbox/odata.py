@@ -113,6 +113,17 @@ class Service:
         """Whether this request sees a row."""
         return self.company in (None, row.get("dataAreaId")) or request.args.get("cross-company") == "true"
 
+    def write(self, name: str, place: tuple[Any, ...], body: Mapping[str, Any]) -> None:
+        """Puts values into the row of a key, made if it is not there, and logs each."""
+        table = self.tables[name]
+        before = table.rows.get(place, dict.fromkeys(table.types))
+        self.write_log += [
+            {"set": name, "record": place, "field": each, "before": before[each], "after": value}
+            for each, value in body.items()
+            if each not in table.key
+        ]
+        table.put({**dict(zip(table.key, place, strict=True)), **body, "ModifiedAt": self.clock()})
+
 
 class _Refusal(Exception):
     def __init__(self, status: int, text: str) -> None:
@@ -308,7 +319,7 @@ def _patch(state: Service, name: str, key: str) -> Response:
             raise _Refusal(428, "The request needs an If-Match header")
         if match not in ("*", table.etag(place)):
             raise _Refusal(412, "The ETag does not match: the entity was changed")
-        _write(state, name, place, _body(table))
+        state.write(name, place, _body(table))
         return Response(status=204, headers={"ETag": table.etag(place)})
 
 
@@ -321,19 +332,8 @@ def _create(state: Service, name: str) -> Response:
         place = tuple(body[each] for each in table.key)
         if place in table.rows:
             raise _Refusal(409, "An entity with this key exists already")
-        _write(state, name, place, body)
+        state.write(name, place, body)
         return _answer(_shown(table, table.rows[place]), 201, {"ETag": table.etag(place)})
-
-
-def _write(state: Service, name: str, place: tuple[Any, ...], body: Mapping[str, Any]) -> None:
-    table = state.tables[name]
-    before = table.rows.get(place, dict.fromkeys(table.types))
-    state.write_log += [
-        {"set": name, "record": place, "field": each, "before": before[each], "after": value}
-        for each, value in body.items()
-        if each not in table.key
-    ]
-    table.put({**dict(zip(table.key, place, strict=True)), **body, "ModifiedAt": state.clock()})
 
 
 def _body(table: Table) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def _change(state: Service, name: str, key: str) -> Response:
         body = _body(table)
         if request.method == "PUT":
             body = {**{each: None for each in table.types if each not in (*table.key, *_COMPUTED)}, **body}
-        _write(state, name, place, body)
+        state.write(name, place, body)
         return Response(status=204)
 
 
@@ -210,19 +210,8 @@ def _create(state: Service, name: str) -> Response:
         place = tuple(body.get(each) for each in table.key)
         if None in place or place in table.rows:
             raise _Refusal(400, "The key is empty or exists already")
-        _write(state, name, place, body)
+        state.write(name, place, body)
         return _answer(_shown(name, table, table.rows[place]), 201)
-
-
-def _write(state: Service, name: str, place: tuple[Any, ...], body: Mapping[str, Any]) -> None:
-    table = state.tables[name]
-    before = table.rows.get(place, dict.fromkeys(table.types))
-    state.write_log += [
-        {"set": name, "record": place, "field": each, "before": before[each], "after": value}
-        for each, value in body.items()
-        if each not in table.key
-    ]
-    table.put({**dict(zip(table.key, place, strict=True)), **body, "ModifiedAt": state.clock()})
 
 
 def _body(table: Table) -> dict[str, Any]:
