@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from flask import Flask, Response, jsonify, make_response, request
 
+from sandbox.jira_shapes import refusal
 from sandbox.jira_site import Site
 from sandbox.jira_values import custom
 
@@ -11,10 +12,6 @@ _TYPES = {"float": "number", "select": "option", "datepicker": "date", "datetime
 
 _LONGEST = 32_768
 """The most bytes of a property."""
-
-
-def _refused(status: int, text: str) -> Response:
-    return make_response(jsonify({"errorMessages": [text], "errors": {}}), status)
 
 
 def add_admin(app: Flask, site: Site) -> None:
@@ -47,15 +44,15 @@ def add_admin(app: Flask, site: Site) -> None:
     def project_property(id_or_key: str, name: str) -> Response:
         keys = [key for key, each in site.projects.items() if id_or_key in (key, each["id"])]
         if not keys:
-            return _refused(404, "No project could be found.")
+            return refusal(404, "No project could be found.")
         held = site.properties.setdefault(keys[0], {})
         if request.method == "GET":
             there = name in held
-            return jsonify({"key": name, "value": held[name]}) if there else _refused(404, "not there")
+            return jsonify({"key": name, "value": held[name]}) if there else refusal(404, "not there")
         if site.quiet_refused:
-            return _refused(403, "You do not have permission to administer this project.")
+            return refusal(403, "You do not have permission to administer this project.")
         if len(request.get_data()) > _LONGEST:
-            return _refused(400, "The property value is too long.")
+            return refusal(400, "The property value is too long.")
         new, before, held[name] = name not in held, held.get(name), request.get_json()
         site.write_log.append(
             {"record": keys[0], "key": keys[0], "field": name, "before": before, "after": held[name]}
