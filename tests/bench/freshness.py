@@ -11,7 +11,7 @@ from config.connections import Planner
 from config.settings import Schedule
 
 EDITS = 20_000
-PER_PLAN = 5
+PER_PLAN = 3
 PER_CONNECTION = 3
 WRITES = 3
 """Tools that show an effect, a request each."""

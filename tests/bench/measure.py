@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,6 +52,8 @@ connections:
 projects:
   list:
 """
+SETTLED = 3
+"""After so many runs a new city has nothing left to do."""
 Figures = dict[str, Any]
 
 
@@ -64,8 +66,8 @@ class Spent:
     rss: float
 
 
-def spend(command: list[str], **environment: str) -> tuple[Spent, str]:
-    """Runs a command to its end. It may keep its compiled modules, as an installed program does."""
+def spend(command: list[str], *, ends: Collection[int] = (0,), **environment: str) -> tuple[Spent, str]:
+    """Runs a command to its end, with one of these exit codes. It may keep its compiled modules, as an installed program does."""
     given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     with tempfile.TemporaryFile() as said:
@@ -77,7 +79,7 @@ def spend(command: list[str], **environment: str) -> tuple[Spent, str]:
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         text = said.read().decode()
-    if process.returncode:
+    if process.returncode not in ends:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{text}")
     return Spent(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), text
 
@@ -306,6 +308,36 @@ def judged(folder: Path, projects: int, items: int, months: int) -> Figures:
     return found
 
 
+def city(folder: Path) -> Figures:
+    """180 projects in eight tools, nothing changed: whole runs, and how many requests one of them makes."""
+    place = folder / "city"
+    place.mkdir()
+    tools = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.city", str(place)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert tools.stdout is not None
+    try:
+        environment = json.loads(tools.stdout.readline())
+        command = [sys.executable, "-m", "sync.cli", "-c", str(place / "portico.yaml")]
+        for _ in range(SETTLED):
+            spend([*command, "sync"], ends={0, 1}, **environment)
+        runs = [spend([*command, "sync"], ends={0, 1}, **environment)[0] for _ in range(5)]
+        said = spend([*command, "-vv", "--log-format", "json", "sync"], ends={0, 1}, **environment)[1]
+    finally:
+        tools.communicate()
+        shutil.rmtree(place)
+    return {
+        "s": round(median(each.wall for each in runs), 2),
+        "cpu_s": round(median(each.cpu for each in runs), 2),
+        "rss_mib": round(max(each.rss for each in runs)),
+        "requests": said.count('"logger": "portico.http"'),
+    }
+
+
 def machine() -> Figures:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -356,6 +388,7 @@ def measure(results: Results, size: int, repeat: int, folder: Path, *, full: boo
             results.add(f"{store.kind} alone", partial(alone, store, size))
         with site(2000) as at:
             results.add("refused", lambda: refused(at, stores[0]))
+    results.add("city", partial(city, folder))
     results.add("freshness", lambda: {str(each): freshness.p95_minutes(each) for each in (100, 500)})
     for name, items, months in JUDGED[: None if full else -1]:
         results.add(name, partial(judged, folder, 1000, items, months))
