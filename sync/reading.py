@@ -181,7 +181,7 @@ def _events(order: Order) -> Iterator[Event]:
 
 def _stream(tool: Tool, reading: Reading, start: Start, *, approve: bool) -> Iterator[Event]:
     seen: set[str] = set()
-    yield from _pages(tool, reading, start.cursor, seen, first=start.first)
+    yield from _pages(tool, reading, start, start.cursor, seen)
     stored = start.stored
     if stored is None:
         return
@@ -192,19 +192,21 @@ def _stream(tool: Tool, reading: Reading, start: Start, *, approve: bool) -> Ite
     went_back = _went_back(tool, reading, stored.newest)
     unread = census.ids - (stored.known - stored.missed) - stored.others - seen
     if start.cursor is not None and (unread or (went_back and approve)):
-        yield from _pages(tool, reading, None, seen, first=False)
+        yield from _pages(tool, reading, start, None, seen)
     left = _there(tool, reading, absent)
     yield Counted(tool, reading, left, absent - left, (absent - left) & stored.missed, went_back)
 
 
 def _pages(
-    tool: Tool, reading: Reading, cursor: Mapping[str, object] | None, seen: set[str], *, first: bool
+    tool: Tool, reading: Reading, start: Start, cursor: Mapping[str, object] | None, seen: set[str]
 ) -> Iterator[Event]:
+    """The pages read from `cursor`; their ids go to `seen` where a census or the read itself is to tell what is missing."""
     for page in tool.connector.pull(reading.stream, cursor):
-        seen.update(record.id for record in page.records)
-        seen.update(row.id for row in page.rejects)
+        if start.stored is not None or page.replaces:
+            seen.update(record.id for record in page.records)
+            seen.update(row.id for row in page.rejects)
         whole = page.last and page.complete and page.replaces
-        full = page.last and page.complete and (cursor is None or first)
+        full = page.last and page.complete and (cursor is None or start.first)
         yield Arrived(tool, reading, page, frozenset(seen) if whole else None, full)
 
 

@@ -270,6 +270,13 @@ class ConnectorContract:
         assert census.ids is None or census.ids == pulled == set(harness.truth())
         assert census.count is None or census.count == len(pulled)
 
+    def test_a_read_that_replaces_its_scope_says_so_with_all_it_gives(
+        self, harness: Harness, connector: Connector
+    ) -> None:
+        harness.add(3)
+        pages = list(connector.pull(replace(harness.stream, full=True), None))
+        assert {page.replaces for page in pages if page.records} <= {pages[-1].replaces}
+
     def test_look_tells_what_is_there(self, harness: Harness, connector: Connector) -> None:
         here, gone = harness.add(2)
         harness.delete(gone)
