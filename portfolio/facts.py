@@ -155,7 +155,7 @@ class Ticket:
     on_hold: tuple[tuple[datetime, datetime | None], ...] = ()
     """The spans in which it was seen on hold; the last one is open while it is."""
     reopened: int = 0
-    """How often it was seen to come back from resolved or closed."""
+    """How often it came back from resolved or closed: as its tool counts, or as often as was seen."""
     closed_at: datetime | None = None
 
 

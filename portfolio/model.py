@@ -123,6 +123,7 @@ _DECLARED = (
             Field("breached", "flag"),
             *_fields("text", "escalation assignment_group assignee service"),
             Field("spent_hours", "number"),
+            Field("reopened", "integer"),
         ),
     ),
     Entity(

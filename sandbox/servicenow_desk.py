@@ -96,6 +96,7 @@ def load_ticket(tables: Tables, ticket: Ticket) -> None:
         row |= {
             "caller_id": person_id(ticket.caller),
             "hold_reason": "1" if ticket.state == "on_hold" else "",
+            "reopen_count": str(ticket.reopened),
         }
     tables.load(table, row)
     if ticket.due_at is not None:

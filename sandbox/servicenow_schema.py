@@ -193,6 +193,7 @@ CITY_TABLES = (
                 "5=Awaiting Change",
             ),
             *_times("resolved_at"),
+            Column("reopen_count", type="integer"),
             *_to("sys_user", "caller_id"),
             *_texts("category close_code"),
         ),

@@ -1,4 +1,7 @@
-"""The facts about tickets: each with the spans in which it was seen on hold, and how often it came back."""
+"""The facts about tickets: each with the spans in which it was seen on hold, and how often it came back.
+
+A tool that counts its reopenings knows of those before the first read; what reads have seen counts where it tells fewer.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -65,7 +68,7 @@ def _ticket(row: Any, past: Mapping[tuple[str, ...], Sequence[Change]]) -> facts
         escalation=row.escalation,
         source=source_of(row),
         on_hold=on_hold,
-        reopened=reopened,
+        reopened=max(reopened, row.reopened or 0),
         closed_at=row.closed_at,
     )
 

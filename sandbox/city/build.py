@@ -256,7 +256,8 @@ class _Builder:
             )
             for place in range(plot.calls)
         )
-        return replace(project, tickets=project.tickets + calls)
+        tickets = desk.come_back(project.tickets + calls, self._rng(f"{project.key}/reopened"))
+        return replace(project, tickets=tickets)
 
     def _risks(
         self,
@@ -319,7 +320,7 @@ class _Builder:
                     self.as_of, self.numbers, None, service, department.name, caller, self.staff["OIT"], rng
                 )
             )
-        return tuple(found)
+        return desk.come_back(tuple(found), self._rng("desk/reopened"))
 
 
 def _jira_key(name: str, number: int, taken: set[str | None]) -> str:

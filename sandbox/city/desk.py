@@ -1,5 +1,6 @@
 """The service desk: tickets with their clocks, outages of services, and the registers of risks."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Literal
@@ -147,6 +148,16 @@ def call(
         assignee=rng.choice(team),
         caller=caller,
         service=service,
+    )
+
+
+def come_back(tickets: tuple[Ticket, ...], rng: Random) -> tuple[Ticket, ...]:
+    """The same tickets; of the incidents that somebody has taken up, one in six was reopened."""
+    return tuple(
+        replace(each, reopened=rng.choice((1, 1, 2)))
+        if each.type == "incident" and each.state != "new" and rng.random() < 1 / 6
+        else each
+        for each in tickets
     )
 
 

@@ -105,7 +105,7 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket. `number` is the desk's own (`INC0010042`); `project` the key of its project, if any."""
+    """A ticket. `number` is the desk's own; `escalation` 0 normal, 1 moderate, 2 high, 3 overdue; `reopened` how often."""
 
     number: str
     type: Literal["incident", "service_request", "demand", "change", "problem"]
@@ -122,11 +122,11 @@ class Ticket:
     closed_at: datetime | None
     breached: bool
     escalation: int
-    """0 normal, 1 moderate, 2 high, 3 overdue."""
     assignment_group: str
     assignee: Person | None
     caller: Person
     service: str
+    reopened: int = 0
 
 
 @dataclass(frozen=True, slots=True)

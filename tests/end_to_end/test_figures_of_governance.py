@@ -338,7 +338,9 @@ def test_tickets_age_breach_and_escalate_by_their_clocks(
                 each.number
             )
             assert one["age_days"] == ((NOW - each.opened_at).days if is_open(each) else None), each.number
+            assert one["reopened"] == each.reopened, each.number
         counts = shown[project.key]["ticket_counts"]
+        assert counts["reopened"] == sum(each.reopened > 0 for each in project.tickets), project.key
         assert counts["breached"] == sum(clock(each)[0] for each in standing_open), project.key
         assert counts["by_age"] == Counter(map(age_class, standing_open)), project.key
         oldest = max(((NOW - each.opened_at).days for each in standing_open), default=None)

@@ -149,6 +149,7 @@ def test_the_real_incident_log() -> None:
     }
     breached = Counter(each.row["priority"] for each in found if each.row and each.row["breached"])
     assert breached == expected["made_sla_false_by_priority"]
+    assert sum(each.row["reopened"] > 0 for each in found if each.row) == expected["reopened"] > 5
     (first,) = [each.row for each in found if each.row and each.row["number"] == "INC0000098"]
     assert first["opened_at"] == datetime(2016, 2, 29, 9, 2, tzinfo=UTC)
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from portfolio.store import desk, entities
@@ -33,6 +34,26 @@ def test_a_hold_begins_and_ends_when_the_tool_says_so_not_when_it_was_read(store
     assert found.on_hold == ((FIRST, FIRST + HOUR), (FIRST + 8 * HOUR, None))
     assert found.reopened == 1
     assert found.state_category == "on_hold"
+
+
+@pytest.mark.parametrize(("counted", "told"), [(None, 1), (0, 1), (3, 3)])
+def test_the_tool_knows_of_reopenings_that_no_read_has_seen(
+    store_url: str, counted: int | None, told: int
+) -> None:
+    own = {
+        "connection": "snow",
+        "kind": "incident",
+        "external_id": "1",
+        "number": "INC1",
+        "reopened": counted,
+    }
+    with open_store(store_url) as store, store.transaction() as db:
+        for number, state in enumerate(("resolved", "in_progress")):
+            at = FIRST + number * HOUR
+            entities.write(db, "ticket", [{**own, "state_category": state}], at=at, run_id=f"r{number}")
+        (found,) = desk.unlinked(db)
+
+    assert found.reopened == told
 
 
 def test_the_desk_holds_the_open_tickets_of_no_project(store_url: str) -> None:

@@ -601,6 +601,7 @@ def upgrade() -> None:
         sa.Column("assignee", sa.Text(), nullable=True),
         sa.Column("service", sa.Text(), nullable=True),
         sa.Column("spent_hours", sa.BigInteger(), nullable=True),
+        sa.Column("reopened", sa.Integer(), nullable=True),
         sa.Column("container", sa.Text(), nullable=True),
         sa.Column("link_values", sa.Text(), nullable=True),
         sa.Column("left_scope", sa.Boolean(), nullable=True),
