@@ -178,6 +178,10 @@ def _entity(name: str, tool: str, kind: str) -> Entity:
     except KeyError:
         text = f"the kind '{kind}' of {tool}, which has no shipped mapping"
         accepted = f"entity: one of {', '.join(ENTITIES)}; or one of the kinds {', '.join(shipped(tool))}"
+        along = {} if tool in names.LEDGER_TOOLS else _presets(tool).get("along", {})
+        if kind in along:
+            text = f"the kind '{kind}' of {tool}, which needs no read of its own: {along[kind]}"
+            accepted = f"no such read; or entity: one of {', '.join(ENTITIES)}"
         raise MappingError(text, accepted=accepted) from None
 
 

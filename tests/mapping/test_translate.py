@@ -306,6 +306,8 @@ def test_the_fingerprint_follows_what_is_declared() -> None:
     ("arguments", "overrides", "expected"),
     [
         (("servicenow", "u_thing"), {}, "no shipped mapping"),
+        (("servicenow", "task_sla"), {}, "needs no read of its own: a ticket's clock comes with the ticket"),
+        (("files", "thing"), {}, "no shipped mapping"),
         (("jira", "issue"), {"due_onn": rule("a")}, "the unknown field 'due_onn'"),
         (("jira", "issue"), {"due_on": rule("a", convert="amount")}, "convert: amount"),
         (("jira", "issue"), {"title": rule("a", format="%d")}, "format: for text"),
