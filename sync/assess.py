@@ -16,7 +16,7 @@ from portfolio import judge, ticket_rows
 from portfolio.facts import Facts
 from portfolio.overview import DIMENSIONS, waiting_exceptions
 from portfolio.service_clock import clock
-from portfolio.store import audit, desk, gather, links, manual, runs, snapshots, touched
+from portfolio.store import audit, clicks, desk, gather, links, manual, runs, snapshots, touched
 from portfolio.store.affected import affected
 from portfolio.store.live import Keys
 from portfolio.store.snapshots import Judged, fingerprint
@@ -190,7 +190,7 @@ class _Judging:
         codes = [(key, sorted(each.budget_codes.items())) for key, each in names.projects.items()]
         declared = (self.settings.portfolio.model_dump(mode="json"), self.settings.people)
         terms = (self.policy.fingerprint, declared, self.today, sorted(self.expired))
-        seen = gather.linked_records(self.db, names)
+        seen = clicks.linked_records(self.db, names)
         return touched.Marks(
             fingerprint(found, codes, names.doubts), fingerprint(terms, sorted(seen.items()))
         )

@@ -11,7 +11,7 @@ from config.settings import Settings
 from portfolio import ledger
 from portfolio.facts import Money
 from portfolio.judge import Policy, ledger_figures
-from portfolio.store import gather, writes
+from portfolio.store import budget_lines, writes
 from sync.wishes import ledger_parts
 
 _SUMMED = ("budget_variance", "available_budget", "eac")
@@ -30,7 +30,7 @@ def own_lines(settings: Settings, name: str, lines: Sequence[Money]) -> list[Mon
 
 def kept(db: Connection, settings: Settings, policy: Policy, today: date) -> dict[str, Any]:
     """What a snapshot keeps of the ledgers; empty where there is no budget line."""
-    lines = gather.ledger(db, settings.portfolio.currency)
+    lines = budget_lines.ledger(db, settings.portfolio.currency)
     if not lines:
         return {}
     state = ledger.state(lines, policy.ledgers, policy.calendar, today)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from connectors.base import Stream
 from connectors.errors import ConnectorError
 from portfolio.judge import Policy, ledger_figures
-from portfolio.store import gather
+from portfolio.store import budget_lines
 from portfolio.store import records as raw
 from portfolio.store.tables import entity_tables
 from sync import wishes
@@ -30,7 +30,7 @@ def wanted(
     found: list[Wanted] = []
     refused: list[Refusal] = []
     with errand.store.reading() as db:
-        lines = gather.ledger(db, errand.settings.portfolio.currency)
+        lines = budget_lines.ledger(db, errand.settings.portfolio.currency)
     for name in names:
         try:
             carriers = _carriers(errand, name)

@@ -3,77 +3,21 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true
+from sqlalchemy import Connection, select
 
 from portfolio import facts
 from portfolio.model import GATE_DECISIONS
-from portfolio.store import baselines, bulk, desk, manual, work
-from portfolio.store.links import Name, Project, Registry
+from portfolio.store import baselines, budget_lines, clicks, desk, manual, work
+from portfolio.store.links import Project, Registry
 from portfolio.store.live import Keys, live, rows, source_of, stands
-from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables, scope, source_record
+from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables
 
-CENT = Decimal("0.01")
 FEW = 500
 """So many projects are looked for by their keys; more of them are found quicker among all."""
 CLOSED_RISK = {"closed", "resolved", "done", "complete", "completed", "cancelled", "canceled", "rejected"}
 """A risk whose state begins with one of these words (`Closed Complete`, `Closed Skipped`) stands no longer."""
-
-
-def _split(row: Any, share: Decimal) -> facts.Money:
-    def part(amount: Decimal | None) -> Decimal | None:
-        return None if amount is None else (amount * share).quantize(CENT, ROUND_HALF_UP)
-
-    return facts.Money(
-        budget_code=row.budget_code or "",
-        fund=row.fund,
-        cost_center=row.cost_center,
-        account=row.account,
-        fiscal_year=row.fiscal_year,
-        period=row.period,
-        currency=row.currency,
-        original_budget=part(row.original_budget),
-        revised_budget=part(row.revised_budget),
-        pre_encumbered=part(row.pre_encumbered),
-        encumbered=part(row.encumbered),
-        actual=part(row.actual),
-        forecast=part(row.forecast),
-        share=share,
-        source=source_of(row),
-        available_as_reported=part(row.available_as_reported),
-    )
-
-
-def _money(
-    db: Connection, projects: Mapping[str, Project], currency: str, keys: Keys
-) -> dict[str, list[facts.Money]]:
-    line = entity_tables["budget_line"]
-    shares: dict[str, list[tuple[str, Decimal]]] = defaultdict(list)
-    for project in projects.values():
-        for code, share in project.budget_codes.items():
-            shares[code].append((project.key, share))
-    found: dict[str, list[facts.Money]] = defaultdict(list)
-    ordered = (
-        line.c.fiscal_year,
-        line.c.period,
-        line.c.fund,
-        line.c.cost_center,
-        line.c.connection,
-        line.c.external_id,
-    )
-    mine: ColumnElement[bool] = true()
-    if keys is not None:
-        codes = sorted({code for key in keys for code in projects[key].budget_codes})
-        mine = or_(line.c.project_key.in_(keys), line.c.budget_code.in_(codes))
-    for row in db.execute(select(line).where(stands(line), mine).order_by(*ordered)):
-        if (row.currency or currency) != currency:
-            continue
-        parts = shares.get(row.budget_code) or ([(row.project_key, Decimal(1))] if row.project_key else [])
-        for key, share in parts:
-            found[key].append(_split(row, share))
-    return found
 
 
 def _grouped(rows: Iterable[Any], make: Any) -> dict[str, tuple[Any, ...]]:
@@ -224,68 +168,6 @@ def _feeds(db: Connection, keys: Keys) -> dict[str, dict[str, set[str]]]:
     return found
 
 
-def _links(db: Connection, names: Registry, keys: Keys) -> dict[str, dict[str, facts.Source]]:
-    """Per project, one record per connection to click through to: the linked record itself, else a piece of its work."""
-    found: dict[str, dict[str, facts.Source]] = defaultdict(dict)
-    for key, project in names.projects.items():
-        if project.defined_by:
-            own = project.defined_by
-            found[key][own["connection"]] = facts.Source(
-                own["connection"], own["external_key"] or own["external_id"], own["url"]
-            )
-    seen = linked_records(db, names)
-    for name, key in sorted({**names.containers, **names.records}.items()):
-        if name in seen:
-            found[key].setdefault(name[0], seen[name])
-    for first in _first_work(db, keys):
-        found[first.project_key].setdefault(first.connection, source_of(first))
-    return found
-
-
-def linked_records(db: Connection, names: Registry) -> dict[Name, facts.Source]:
-    """What the names by which projects are linked lead to. A project's own record is none of them."""
-    wanted = {**names.containers, **names.records}
-    own = {
-        key: project.defined_by["connection"] for key, project in names.projects.items() if project.defined_by
-    }
-    return _shown(db, [name for name, key in wanted.items() if name[0] != own.get(key)])
-
-
-def _shown(db: Connection, names: Iterable[Name]) -> dict[Name, facts.Source]:
-    """The live records that are known under these ids or keys."""
-    texts: dict[str, list[str]] = defaultdict(list)
-    for where, text in names:
-        texts[where].append(text)
-    found: dict[Name, facts.Source] = {}
-    for where, kind in db.execute(select(scope.c.connection, scope.c.kind).distinct()):
-        by_id = "external_id", {"connection": where, "kind": kind}
-        for column, place in (("external_key", {"connection": where}), by_id):
-            for id_, key, url, name, gone in bulk.found(
-                db,
-                source_record,
-                f"external_id, external_key, url, {column}, deleted_at",
-                place,
-                column,
-                texts[where],
-            ):
-                if gone is None:
-                    found.setdefault((where, name), facts.Source(where, key or id_, url))
-    return found
-
-
-def _first_work(db: Connection, keys: Keys) -> Iterable[Row[Any]]:
-    item = entity_tables["work_item"]
-    place = (item.c.project_key, item.c.connection)
-    first = (
-        select(*place, func.min(item.c.external_id).label("external_id"))
-        .where(live("work_item", keys))
-        .group_by(*place)
-        .subquery()
-    )
-    same = and_(*(item.c[name] == first.c[name] for name in ("project_key", "connection", "external_id")))
-    return db.execute(select(item).join(first, same).order_by(*place, item.c.kind))
-
-
 def gather(
     db: Connection,
     names: Registry,
@@ -305,14 +187,14 @@ def gather(
     keys = None if keys is None or len(keys) > FEW else sorted(chosen)
     counted = work.work(db, today, since, keys)
     packages, dated = work.packages(db, keys), work.dated(db, keys)
-    money = _money(db, names.projects, currency, keys)
+    money = budget_lines.of_projects(db, names.projects, currency, keys)
     milestones = _grouped(rows(db, "milestone", keys), _milestone)
     tickets = desk.tickets(db, keys)
     risks = _risks(db, keys)
     deliverables = _grouped(rows(db, "deliverable", keys), _deliverable)
     planned = _planned_values(db, keys)
     reports, outages, feeds = _reports(db, keys), _outages(db), _feeds(db, keys)
-    links = _links(db, names, keys)
+    links = clicks.of_projects(db, names, keys)
     decisions, overrides = decisions_of(db, chosen, keys), manual.overrides(db)
     actions = manual.kept_actions(db)
     rows_of = (project.defined_by for project in chosen.values() if project.defined_by)
@@ -420,16 +302,3 @@ def allocations(db: Connection) -> Sequence[Mapping[str, Any]]:
         select(table).where(stands(table)).order_by(table.c.month, table.c.person, table.c.external_id)
     ).mappings()
     return [dict(row) for row in rows]
-
-
-def ledger(db: Connection, currency: str) -> list[facts.Money]:
-    """Every live budget line in the portfolio's currency, whole, whichever project it belongs to."""
-    line = entity_tables["budget_line"]
-    rows = db.execute(
-        select(line)
-        .where(stands(line))
-        .order_by(
-            line.c.budget_code, line.c.fiscal_year, line.c.period, line.c.connection, line.c.external_id
-        )
-    )
-    return [_split(row, Decimal(1)) for row in rows if (row.currency or currency) == currency]
