@@ -13,6 +13,7 @@ from rich.text import Text
 
 from portfolio.document import LISTS
 from reports import rollup
+from reports.screen import grid, printed
 from reports.wording import (
     COLOUR_SIGNS,
     COLOUR_WORDS,
@@ -21,13 +22,8 @@ from reports.wording import (
     colour_word,
     day,
     line,
-    money,
-    percent,
     plural,
-    printable,
     short_money,
-    signed_days,
-    signed_percent,
     words,
 )
 
@@ -51,10 +47,10 @@ def portfolio_summary(document: Json, console: Console) -> None:
     portfolio = document["portfolio"]
     counts, totals = portfolio["counts"], portfolio["totals"]
     console.print(
-        _text(portfolio.get("name") or "Portfolio", "bold"),
-        _text(f"as of {day(document['snapshot']['as_of'])}"),
+        printed(portfolio.get("name") or "Portfolio", "bold"),
+        printed(f"as of {day(document['snapshot']['as_of'])}"),
     )
-    table = _table("Status", "Projects")
+    table = grid("Status", "Projects")
     table.columns[1].justify = "right"
     for name in rollup.COLOURS:
         table.add_row(status(name), str(counts["overall"][name]))
@@ -68,10 +64,12 @@ def portfolio_summary(document: Json, console: Console) -> None:
             highlight=False,
         )
     if document["exceptions"]:
-        console.print(_text(f"\nNeeds attention: {plural(len(document['exceptions']), 'exception')}", "bold"))
+        console.print(
+            printed(f"\nNeeds attention: {plural(len(document['exceptions']), 'exception')}", "bold")
+        )
         for each in document["exceptions"][:8]:
             console.print(
-                _text(
+                printed(
                     f"  {words(each.get('severity')):7}{each.get('project') or 'portfolio'}: "
                     f"{line(each.get('text'))}"
                 )
@@ -82,7 +80,7 @@ def portfolio_summary(document: Json, console: Console) -> None:
 
 def sources(rows: Iterable[Json]) -> Table:
     """Connection, tool, state, age and records of each source, with its error."""
-    table = _table("Source", "Tool", "State", "Read", "Records", "Remark")
+    table = grid("Source", "Tool", "State", "Read", "Records", "Remark")
     table.columns[4].justify = "right"
     for each in rows:
         state = each.get("state") or (
@@ -91,12 +89,12 @@ def sources(rows: Iterable[Json]) -> Table:
         style = "" if state == "ok" else "bold red" if state in ("failed", "held") else "yellow"
         read = f"{age(each['age_seconds'])} ago" if each.get("age_seconds") is not None else "never"
         table.add_row(
-            _text(str(each["connection"])),
-            _text(str(each["tool"])),
-            _text(state, style),
+            printed(str(each["connection"])),
+            printed(str(each["tool"])),
+            printed(state, style),
             read,
             str(each.get("records") or 0),
-            _text(line(each["error"]) if each.get("error") else ""),
+            printed(line(each["error"]) if each.get("error") else ""),
         )
     return table
 
@@ -107,13 +105,13 @@ def run_summary(run: Json, console: Console, *, written: bool | None) -> None:
     Each connection, the writes (or, with `written` false, what it would write; None: it cannot write), quarantine, snapshot.
     """
     if run["connections"]:
-        table = _table("Source", "State", "Records", "Changed", "Rejected", "Gone")
+        table = grid("Source", "State", "Records", "Changed", "Rejected", "Gone")
         for column in table.columns[2:]:
             column.justify = "right"
         for each in run["connections"]:
-            state = _text("ok", "green") if each["ok"] else _text("failed", "bold red")
+            state = printed("ok", "green") if each["ok"] else printed("failed", "bold red")
             figures = (each.get(key) for key in ("records", "changed", "rejected", "deleted"))
-            table.add_row(_text(str(each["connection"])), state, *(str(figure or 0) for figure in figures))
+            table.add_row(printed(str(each["connection"])), state, *(str(figure or 0) for figure in figures))
         console.print(table)
         for each in run["connections"]:
             _trouble(each, console)
@@ -126,17 +124,17 @@ def run_summary(run: Json, console: Console, *, written: bool | None) -> None:
             markup=False,
         )
     if run.get("snapshot"):
-        console.print(_text(f"Snapshot {run['snapshot']}"))
-    console.print(_text(f"Run {run['run']}: {words(run['outcome']).lower()}", "bold"))
+        console.print(printed(f"Snapshot {run['snapshot']}"))
+    console.print(printed(f"Run {run['run']}: {words(run['outcome']).lower()}", "bold"))
 
 
 def _trouble(connection: Json, console: Console) -> None:
     if connection.get("error"):
         error = line(connection["error"])
         named = error.startswith(str(connection["connection"]))
-        console.print(_text(error if named else f"{connection['connection']}: {error}", "red"))
+        console.print(printed(error if named else f"{connection['connection']}: {error}", "red"))
         if connection.get("fix"):
-            console.print(_text(f"  Fix: {line(connection['fix'])}"))
+            console.print(printed(f"  Fix: {line(connection['fix'])}"))
 
 
 def _writes(run: Json, console: Console, *, written: bool) -> None:
@@ -181,7 +179,7 @@ def plan_table(plan: Json, console: Console, *, most: int = 60) -> None:
         change = f"{before} → {after}"
         console.print(_assembled("  ", name, ": ", (change, "cyan")))
         if each.get("why"):
-            console.print(_text(f"    {line(each['why'])}", "dim"))
+            console.print(printed(f"    {line(each['why'])}", "dim"))
     if len(changes) > most:
         console.print(
             f"\nand {plural(len(changes) - most, 'change')} more; `--json` holds them all.", highlight=False
@@ -189,7 +187,7 @@ def plan_table(plan: Json, console: Console, *, most: int = 60) -> None:
     if changes:
         records = {(each["connection"], each["record"]) for each in changes}
         console.print(
-            _text(f"\n{plural(len(changes), 'change')} on {plural(len(records), 'record')}.", "bold")
+            printed(f"\n{plural(len(changes), 'change')} on {plural(len(records), 'record')}.", "bold")
         )
     _refusals(plan.get("refused") or [], console)
     _held(plan, console)
@@ -198,9 +196,9 @@ def plan_table(plan: Json, console: Console, *, most: int = 60) -> None:
 def _refusals(refused: Sequence[Json], console: Console) -> None:
     for each in refused[:20]:
         where = " ".join(str(each[key]) for key in ("connection", "record", "field") if each.get(key))
-        console.print(_text(f"Refused {where}: {line(each.get('reason'))}", "red"))
+        console.print(printed(f"Refused {where}: {line(each.get('reason'))}", "red"))
         if each.get("fix"):
-            console.print(_text(f"  Fix: {line(each['fix'])}"))
+            console.print(printed(f"  Fix: {line(each['fix'])}"))
     if len(refused) > 20:  # noqa: PLR2004 - a screenful
         console.print(f"and {len(refused) - 20} more refused; `--json` holds them all.", highlight=False)
 
@@ -208,7 +206,7 @@ def _refusals(refused: Sequence[Json], console: Console) -> None:
 def _held(plan: Json, console: Console) -> None:
     for each in plan.get("held") or ():
         reason = line(each.get("reason")).rstrip(".")
-        console.print(_text(f"Held {each['connection']}: {reason}. `--approve` accepts it.", "bold yellow"))
+        console.print(printed(f"Held {each['connection']}: {reason}. `--approve` accepts it.", "bold yellow"))
 
 
 def explain(project: Json, console: Console, figure: str | None = None) -> None:
@@ -246,9 +244,9 @@ def _figure(project: Json, name: str, console: Console) -> None:
         rows = project[name] if isinstance(project[name], list) else [project[name]]
         for each in rows:
             told = [f"{_label(key)}: {line(value)}" for key, value in each.items() if value is not None]
-            console.print(_text("  " + "; ".join(told)), soft_wrap=True)
+            console.print(printed("  " + "; ".join(told)), soft_wrap=True)
         if not rows:
-            console.print(_text(f"  no {name}"))
+            console.print(printed(f"  no {name}"))
         return
     places = (
         [FIGURES[name]]
@@ -266,10 +264,10 @@ def _figure(project: Json, name: str, console: Console) -> None:
         }
         raise KeyError(f"there is no figure {name!r}; figures: {', '.join(sorted(known))}")
     part, key = places[0]
-    console.print(_text(f"{_label(name)}: {line(project[part].get(key))}"))
+    console.print(printed(f"{_label(name)}: {line(project[part].get(key))}"))
     reason = (project["earned_value"].get("reasons") or {}).get(key) if part == "earned_value" else None
     if reason:
-        console.print(_text(f"  Because    {line(reason)}"))
+        console.print(printed(f"  Because    {line(reason)}"))
     if part == "gate":
         gates(
             [each for each in project["gates"] if each.get("gate") == project["gate"].get("current")], console
@@ -277,7 +275,7 @@ def _figure(project: Json, name: str, console: Console) -> None:
         return
     for other, value in project[part].items():
         if other not in (key, "reasons") and value is not None:
-            console.print(_text(f"  {_label(other):22}{line(value)}"))
+            console.print(printed(f"  {_label(other):22}{line(value)}"))
     dimension = {"forecast": "schedule"}.get(part, part if part in project["status"] else "cost")
     _sources(project["status"][dimension], console)
 
@@ -300,7 +298,7 @@ def _verdict(name: str, verdict: Json, console: Console) -> None:
         ("Override", "override"),
     ):
         if verdict.get(key):
-            facts.add_row(f"  {title}", _text(line(verdict[key])))
+            facts.add_row(f"  {title}", printed(line(verdict[key])))
     console.print(facts)
     _sources(verdict, console)
 
@@ -308,7 +306,7 @@ def _verdict(name: str, verdict: Json, console: Console) -> None:
 def _sources(verdict: Json, console: Console) -> None:
     for item in verdict.get("sources") or ():
         console.print(
-            _text(
+            printed(
                 f"  Source     {item['connection']} {item['external_key']} {item.get('url') or ''}".rstrip()
             ),
             soft_wrap=True,
@@ -321,7 +319,7 @@ def gates(rows: Iterable[Json], console: Console) -> None:
     for each in rows:
         if each.get("project") and each["project"] != project:
             project = each["project"]
-            console.print(_text(f"\n{project}", "bold"))
+            console.print(printed(f"\n{project}", "bold"))
         status_word = str(each.get("status"))
         title = " ".join(str(each[key]) for key in ("gate", "name") if each.get(key))
         when = (
@@ -337,68 +335,23 @@ def gates(rows: Iterable[Json], console: Console) -> None:
         for item in each.get("criteria") or ():
             sign, word = ("✓", "met") if item.get("met") else ("✗", "not met")
             console.print(
-                _text(f"    {sign} {word}: {line(item.get('criterion'))}. {line(item.get('because'))}")
+                printed(f"    {sign} {word}: {line(item.get('criterion'))}. {line(item.get('because'))}")
             )
         for number, item in enumerate(each.get("conditions") or (), 1):
             due = f", due {day(item['due_on'])}" if item.get("due_on") else ""
             by = f" by {line(item['met_by'])}" if item.get("met_by") else ""
             open_or_met = f"met {day(item['met_on'])}{by}" if item.get("met_on") else "open"
-            console.print(_text(f"    condition {number} ({open_or_met}{due}): {line(item.get('text'))}"))
-
-
-def projects(rows: Iterable[Json], console: Console) -> None:
-    """One line per project: overall status, gate, finish and budget variance, percent complete."""
-    table = _table("Project", "Overall", "Gate", "Finish", "Budget", "Done")
-    for column in table.columns[3:]:
-        column.justify = "right"
-    for each in rows:
-        gate = each["gate"]
-        table.add_row(
-            _text(f"{each['key']} {each['name']}"),
-            status(rollup.colour(each)),
-            _text(f"{gate['current']} {words(gate['status']).lower()}" if gate.get("current") else "–"),  # noqa: RUF001
-            signed_days(each["schedule"].get("variance_days")),
-            signed_percent(each["cost"].get("variance_share")),
-            percent(each["schedule"].get("percent_complete")),
-        )
-    console.print(table)
-
-
-def budget(project: Json, console: Console) -> None:
-    """The budget lines of a project."""
-    table = _table("Code", "Fund", "Year", "Revised", "Encumbered", "Actual", "Forecast")
-    for column in table.columns[3:]:
-        column.justify = "right"
-    for each in project["budget_lines"]:
-        amounts = (money(each.get(key)) for key in ("revised_budget", "encumbered", "actual", "forecast"))
-        table.add_row(
-            _text(line(each.get("budget_code"))),
-            _text(line(each.get("fund"))),
-            line(each.get("fiscal_year")),
-            *amounts,
-        )
-    console.print(table)
+            console.print(printed(f"    condition {number} ({open_or_met}{due}): {line(item.get('text'))}"))
 
 
 def status(value: Any) -> Text:
     """A status as shape and word, with its colour where the terminal has one."""
     name = value if value in COLOUR_WORDS else "unknown"
-    return _text(f"{COLOUR_SIGNS[name]} {COLOUR_WORDS[name]}", STYLES[name])
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table
+    return printed(f"{COLOUR_SIGNS[name]} {COLOUR_WORDS[name]}", STYLES[name])
 
 
 def _label(key: str) -> str:
     return key.upper() if len(key) <= 4 and key not in ("name", "next", "todo", "done") else words(key)  # noqa: PLR2004
-
-
-def _text(value: str, style: str = "") -> Text:
-    return Text(printable(value), style)
 
 
 def _assembled(*parts: str | Text | tuple[str, str]) -> Text:
@@ -407,5 +360,5 @@ def _assembled(*parts: str | Text | tuple[str, str]) -> Text:
         if isinstance(part, Text):
             whole.append_text(part)
         else:
-            whole.append_text(_text(part) if isinstance(part, str) else _text(*part))
+            whole.append_text(printed(part) if isinstance(part, str) else printed(*part))
     return whole

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from reports.html import SCENARIO
-from reports.wording import NONE, day, line, moves, percent, printable, quantity, remarks, unit_value
+from reports.screen import grid, printed
+from reports.wording import NONE, day, line, moves, percent, quantity, remarks, unit_value
 
 Json = Mapping[str, Any]
 MOST = 12
@@ -23,12 +22,12 @@ def priority(found: Json, console: Console, *, parts: bool) -> None:
         if reviewed
         else "no review yet"
     )
-    console.print(_text(f"Priority, {said}", "bold"))
-    table = _table("#", "Project", "Score", "Known", "Moved")
+    console.print(printed(f"Priority, {said}", "bold"))
+    table = grid("#", "Project", "Score", "Known", "Moved")
     for each in found["rows"]:
         table.add_row(
-            _text(line(each["rank"])),
-            _text(f"{each['project']} {each['name']}"),
+            printed(line(each["rank"])),
+            printed(f"{each['project']} {each['name']}"),
             quantity(each["score"]),
             percent(each["coverage"]),
             moves(each, held=reviewed is not None),
@@ -36,46 +35,46 @@ def priority(found: Json, console: Console, *, parts: bool) -> None:
     console.print(table)
     for each in found["rows"] if parts else ():
         for part in each["parts"]:
-            console.print(_text(f"  {part['criterion']}: {part['because']}"))
+            console.print(printed(f"  {part['criterion']}: {part['because']}"))
 
 
 def whatif(found: Json, console: Console) -> None:
     """A scenario: what it says, before and after, and which projects suffer."""
-    console.print(_text(f"What if: {found['name']}", "bold"))
+    console.print(printed(f"What if: {found['name']}", "bold"))
     for item in found["items"] or ["Nothing changes."]:
-        console.print(_text(f"  {item}"))
+        console.print(printed(f"  {item}"))
     for problem in found["problems"]:
-        console.print(_text(f"  ! {problem}"))
-    table = _table(f"From {found['from']} on", "Before", "After")
+        console.print(printed(f"  ! {problem}"))
+    table = grid(f"From {found['from']} on", "Before", "After")
     for name, title in SCENARIO.items():
-        table.add_row(_text(title), quantity(found["before"][name]), quantity(found["after"][name]))
+        table.add_row(printed(title), quantity(found["before"][name]), quantity(found["after"][name]))
     console.print(table)
     if found["projects"]:
-        table = _table("Project", "Missing", "Later", "Finish", "Why")
+        table = grid("Project", "Missing", "Later", "Finish", "Why")
         for each in found["projects"][:MOST]:
             later = each["later_days"]
             table.add_row(
-                _text(each["project"]),
+                printed(each["project"]),
                 f"{quantity(each['hours_missing'])} h",
                 NONE if later is None else f"{later} d",
                 line(each["finish_after"]),
-                _text(each["because"]),
+                printed(each["because"]),
             )
         console.print(table)
         _rest(found["projects"], console)
     for each in found["waiting"]:
         console.print(
-            _text(
+            printed(
                 f"  {each['project']} waits for {each['waits_for']}: "
                 f"{line(each['late_days_before'])} days late before, {line(each['late_days_after'])} then."
             )
         )
     if found["people"]:
-        table = _table("Who", "Role", "Month", "Over", "Then")
+        table = grid("Who", "Role", "Month", "Over", "Then")
         for each in found["people"][:MOST]:
             table.add_row(
-                _text(each["person"]),
-                _text(line(each["role"])),
+                printed(each["person"]),
+                printed(line(each["role"])),
                 each["month"],
                 f"{quantity(each['over_before'])} h",
                 f"{quantity(each['over_after'])} h",
@@ -83,35 +82,24 @@ def whatif(found: Json, console: Console) -> None:
         console.print(table)
         _rest(found["people"], console)
     for text in remarks(found):
-        console.print(_text(f"  {text}"))
+        console.print(printed(f"  {text}"))
 
 
 def _rest(rows: Sequence[Json], console: Console) -> None:
     if len(rows) > MOST:
-        console.print(_text(f"  and {len(rows) - MOST} more; --json has all"))
+        console.print(printed(f"  and {len(rows) - MOST} more; --json has all"))
 
 
 def pmo(found: Json, console: Console) -> None:
     """The metrics with their n, and per department."""
-    console.print(_text(f"{found['from']} to {found['until']}", "bold"))
-    table = _table("Metric", "Value", "n", "of", "What it is")
+    console.print(printed(f"{found['from']} to {found['until']}", "bold"))
+    table = grid("Metric", "Value", "n", "of", "What it is")
     for each in found["metrics"]:
         table.add_row(
-            _text(each["title"]),
+            printed(each["title"]),
             unit_value(each["value"], each["unit"]),
             str(each["n"]),
             str(each["of"]),
-            _text(each["definition"]),
+            printed(each["definition"]),
         )
     console.print(table)
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table
-
-
-def _text(value: str, style: str = "") -> Text:
-    return Text(printable(value), style)

@@ -122,7 +122,6 @@ def permit() -> dict[str, Any]:
 
 SCREENS: dict[str, Callable[[Console], object]] = {
     "summary": lambda console: terminal.portfolio_summary(portfolio(), console),
-    "projects": lambda console: terminal.projects(portfolio()["projects"], console),
     "plan": lambda console: terminal.plan_table(PLAN, console),
     "nothing_to_write": lambda console: terminal.plan_table({"changes": [], "refused": []}, console),
     "run": lambda console: terminal.run_summary(RUN, console, written=True),
@@ -134,7 +133,6 @@ SCREENS: dict[str, Callable[[Console], object]] = {
     "gates": lambda console: terminal.gates(
         [{**each, "project": "OIT-001"} for each in permit()["gates"]], console
     ),
-    "budget": lambda console: terminal.budget(permit(), console),
 }
 
 
