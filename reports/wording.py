@@ -25,18 +25,6 @@ DIMENSION_WORDS = {
     "quality": "Quality",
 }
 
-GATE_SIGNS = {
-    "not_started": "◇",
-    "in_progress": "◈",
-    "ready": "◆",
-    "approved": "✓",
-    "approved_with_conditions": "✓",
-    "rejected": "✗",
-    "deferred": "…",
-    "waived": "\N{EN DASH}",
-    "overdue": "!",
-}
-
 NONE = "\N{EN DASH}"
 """Stands for unknown wherever a figure would stand."""
 
