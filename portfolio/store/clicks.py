@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 from portfolio import facts
 from portfolio.store import bulk
 from portfolio.store.links import Name, Registry
-from portfolio.store.live import Keys, live, source_of
+from portfolio.store.live import Keys, live, source_of, source_told
 from portfolio.store.tables import entity_tables, scope, source_record
 
 
@@ -19,9 +19,7 @@ def of_projects(db: Connection, names: Registry, keys: Keys) -> dict[str, dict[s
     for key, project in names.projects.items():
         if project.defined_by:
             own = project.defined_by
-            found[key][own["connection"]] = facts.Source(
-                own["connection"], own["external_key"] or own["external_id"], own["url"]
-            )
+            found[key][own["connection"]] = source_told(own)
     seen = linked_records(db, names)
     for name, key in sorted({**names.containers, **names.records}.items()):
         if name in seen:

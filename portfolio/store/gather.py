@@ -11,7 +11,7 @@ from portfolio import facts
 from portfolio.model import GATE_DECISIONS
 from portfolio.store import baselines, budget_lines, clicks, desk, manual, work
 from portfolio.store.links import Project, Registry
-from portfolio.store.live import Keys, live, rows, source_of, stands
+from portfolio.store.live import Keys, live, rows, source_of, source_told, stands
 from portfolio.store.tables import PULLED, RECORD_KEY, entity_tables
 
 FEW = 500
@@ -114,7 +114,7 @@ def _in_fields(project: Project) -> tuple[facts.Decision, ...]:
             each.get("decided_by"),
             each.get("note"),
             valid_until=date.fromisoformat(each["valid_until"]) if each.get("valid_until") else None,
-            source=facts.Source(row["connection"], row["external_key"] or row["external_id"], row["url"]),
+            source=source_told(row),
         )
         for each in row.get(GATE_DECISIONS) or ()
     )
@@ -203,11 +203,6 @@ def gather(
     gathered = []
     for key, project in chosen.items():
         row = project.defined_by
-        source = (
-            facts.Source(row["connection"], row["external_key"] or row["external_id"], row["url"])
-            if row
-            else None
-        )
         fed = {entity: set(some) for entity, some in feeds.get(key, {}).items()}
         if row:
             fed["project"] = {row["connection"]}
@@ -230,7 +225,7 @@ def gather(
                 decisions=decisions.get(key, ()),
                 overrides=overrides.get(key, ()),
                 actions=actions.get(key, ()),
-                source=source,
+                source=source_told(row) if row else None,
                 links=tuple(links.get(key, {}).values()),
                 stale={
                     entity: tuple(sorted(some & expired))

@@ -1,6 +1,6 @@
 """What every query for facts shares: which rows count, in which order, and where a row came from."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
@@ -32,6 +32,11 @@ def rows(db: Connection, entity: str, keys: Keys = None) -> Iterable[Row[Any]]:
         .where(live(entity, keys))
         .order_by(table.c.project_key, table.c.connection, table.c.external_id)
     )
+
+
+def source_told(row: Mapping[str, Any]) -> facts.Source:
+    """The origin of a row by the names of its columns."""
+    return facts.Source(row["connection"], row["external_key"] or row["external_id"], row["url"])
 
 
 def source_of(row: Any) -> facts.Source:
