@@ -10,7 +10,7 @@ from typing import Any
 
 from portfolio import gates as stage
 from portfolio.baselines import versions
-from portfolio.budget import Budget
+from portfolio.budget import COLUMNS, Budget
 from portfolio.dimensions import stale_reason
 from portfolio.earned_value import EarnedValue
 from portfolio.earning import Earned
@@ -24,7 +24,6 @@ from portfolio.ticket_rows import counts, source_of, ticket
 from portfolio.tickets import TicketClock, TicketCounts
 
 _WORK = ("todo", "in_progress", "done", "cancelled", "blocked", "overdue")
-_AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
 VALUES = (
     "bac",
     "pv",
@@ -78,7 +77,6 @@ def project(
     Beyond the interface it carries what reports show: lists of gates, milestones, lines, records. `duties` are
     its `obligations` and `actions`, `kept` its compliance.
     """
-    here, after = stage.current(gated), stage.following(gated)
     return {
         "key": facts.key,
         "name": facts.name,
@@ -94,76 +92,13 @@ def project(
         "status": {
             name: _verdict(verdicts[name]) for name in ("overall", "schedule", "cost", "scope", "quality")
         },
-        "schedule": {
-            "start_planned": day(facts.start_planned),
-            "finish_planned": day(facts.finish_planned),
-            "start_baseline": day(facts.start_baseline),
-            "finish_baseline": day(facts.finish_baseline),
-            "start_actual": day(facts.start_actual),
-            "finish_actual": day(facts.finish_actual),
-            "finish_forecast": day(finish),
-            "finish_original": day(original),
-            "rebaselined_on": [day(each) for each in rebaselined],
-            "variance_days": late,
-            "variance_days_original": (finish - original).days if finish and original else late,
-            "percent_complete": number(done.share),
-        },
-        "forecast": {
-            "finish_declared": day(facts.finish_forecast),
-            "remaining": expected.remaining,
-            "weekly_done": list(expected.weekly_done),
-            "finish_50": day(expected.finish_50),
-            "finish_85": day(expected.finish_85),
-            "because": expected.because,
-            "finish_spi_t": day(expected.finish_spi_t),
-            "because_spi_t": expected.because_spi_t,
-        },
-        "baselines": [
-            {
-                "name": each.name,
-                "set_on": day(each.set_on),
-                "start": day(each.start),
-                "finish": day(each.finish),
-                "planned_value": amount(each.planned_value),
-                "by": each.by,
-                "why": each.why,
-            }
-            for each in versions(facts)
-        ],
+        "schedule": _schedule(facts, finish, late, original, rebaselined, done.share),
+        "forecast": _forecast(facts, expected),
+        "baselines": _baselines(facts),
         "depends_on": list(facts.depends_on),
-        "cost": {
-            "fiscal_year": fiscal_year,
-            **{name: amount(getattr(cost, name)) for name in _AMOUNTS},
-            "available": amount(cost.available),
-            "variance": amount(cost.variance),
-            "variance_share": number(cost.variance_share),
-            "variance_original": amount(cost.variance_original),
-        },
-        "earned_value": {
-            **{name: amount(getattr(value, name)) for name in VALUES},
-            **{name: number(getattr(value, name)) for name in INDICES},
-            "method": value.method,
-            "earned_by": value.earned_by,
-            "packages": [
-                {
-                    "method": each.method,
-                    "items": each.items,
-                    "weight": number(each.weight),
-                    "earned": number(each.earned),
-                }
-                for each in done.parts
-            ],
-            "planned_by": value.planned_by,
-            "unit": value.unit,
-            "reasons": dict(value.reasons),
-        },
-        "gate": {
-            "current": here.gate if here else None,
-            "name": here.name if here else None,
-            "status": here.status if here else None,
-            "due_on": day(here.due_on) if here else None,
-            "next": after.gate if after else None,
-        },
+        "cost": _cost(cost, fiscal_year),
+        "earned_value": _earned_value(value, done),
+        "gate": _gate(stage.current(gated), stage.following(gated)),
         "gates": [gate(facts.key, each) for each in gated],
         "tailored": [
             {"gate": each.gate, "criterion": each.criterion, "because": each.because} for each in tailored
@@ -189,6 +124,100 @@ def project(
         "status_report": _report(facts),
         "links": [source_of(each) for each in facts.links],
         "narrative": facts.report.text if facts.report else None,
+    }
+
+
+def _schedule(
+    facts: Facts,
+    finish: date | None,
+    late: int | None,
+    original: date | None,
+    rebaselined: Sequence[date],
+    complete: Decimal | None,
+) -> dict[str, Any]:
+    return {
+        "start_planned": day(facts.start_planned),
+        "finish_planned": day(facts.finish_planned),
+        "start_baseline": day(facts.start_baseline),
+        "finish_baseline": day(facts.finish_baseline),
+        "start_actual": day(facts.start_actual),
+        "finish_actual": day(facts.finish_actual),
+        "finish_forecast": day(finish),
+        "finish_original": day(original),
+        "rebaselined_on": [day(each) for each in rebaselined],
+        "variance_days": late,
+        "variance_days_original": (finish - original).days if finish and original else late,
+        "percent_complete": number(complete),
+    }
+
+
+def _forecast(facts: Facts, expected: Forecast) -> dict[str, Any]:
+    return {
+        "finish_declared": day(facts.finish_forecast),
+        "remaining": expected.remaining,
+        "weekly_done": list(expected.weekly_done),
+        "finish_50": day(expected.finish_50),
+        "finish_85": day(expected.finish_85),
+        "because": expected.because,
+        "finish_spi_t": day(expected.finish_spi_t),
+        "because_spi_t": expected.because_spi_t,
+    }
+
+
+def _baselines(facts: Facts) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "set_on": day(each.set_on),
+            "start": day(each.start),
+            "finish": day(each.finish),
+            "planned_value": amount(each.planned_value),
+            "by": each.by,
+            "why": each.why,
+        }
+        for each in versions(facts)
+    ]
+
+
+def _cost(cost: Budget, fiscal_year: int | None) -> dict[str, Any]:
+    return {
+        "fiscal_year": fiscal_year,
+        **{name: amount(getattr(cost, name)) for name in COLUMNS},
+        "available": amount(cost.available),
+        "variance": amount(cost.variance),
+        "variance_share": number(cost.variance_share),
+        "variance_original": amount(cost.variance_original),
+    }
+
+
+def _earned_value(value: EarnedValue, done: Earned) -> dict[str, Any]:
+    return {
+        **{name: amount(getattr(value, name)) for name in VALUES},
+        **{name: number(getattr(value, name)) for name in INDICES},
+        "method": value.method,
+        "earned_by": value.earned_by,
+        "packages": [
+            {
+                "method": each.method,
+                "items": each.items,
+                "weight": number(each.weight),
+                "earned": number(each.earned),
+            }
+            for each in done.parts
+        ],
+        "planned_by": value.planned_by,
+        "unit": value.unit,
+        "reasons": dict(value.reasons),
+    }
+
+
+def _gate(here: GateResult | None, after: GateResult | None) -> dict[str, Any]:
+    return {
+        "current": here.gate if here else None,
+        "name": here.name if here else None,
+        "status": here.status if here else None,
+        "due_on": day(here.due_on) if here else None,
+        "next": after.gate if after else None,
     }
 
 
@@ -327,7 +356,7 @@ def _line(line: Money) -> dict[str, Any]:
         "fiscal_year": line.fiscal_year,
         "period": line.period,
         "currency": line.currency,
-        **{name: amount(getattr(line, name)) for name in _AMOUNTS},
+        **{name: amount(getattr(line, name)) for name in COLUMNS},
         "share": number(line.share),
     }
 

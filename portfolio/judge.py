@@ -23,6 +23,7 @@ from portfolio.dimensions import (
     judge_dimensions,
     stale_reason,
 )
+from portfolio.earned_value import EarnedValue
 from portfolio.facts import Facts, Money
 from portfolio.measuring import (
     ENDED,
@@ -124,21 +125,13 @@ def judge(
         register=papers,
         kept=compliance.shown(compliance.answers(facts, gated, papers, policy.compliance, today)),
     )
-    here = gates.current(gated)
-    figures: dict[str, Any] = {
-        "gate_status": here.status if here else None,
-        "gate_name": f"{here.gate} {here.name}" if here else None,
-        "gate_due": here.due_on if here else None,
+    figures = {
+        **_gate_figures(gates.current(gated)),
         **{f"rag_{name}": _colour(verdict.value) for name, verdict in verdicts.items()},
         "percent_complete": rounded(complete),
         "finish_forecast": finish,
         "schedule_variance_days": None if late is None else Decimal(late),
-        "budget_variance": document.cents(cost.budget.variance),
-        "budget_variance_share": rounded(cost.budget.variance_share),
-        "available_budget": document.cents(cost.budget.available),
-        "cpi": rounded(value.cpi),
-        "spi": rounded(value.spi),
-        "eac": document.cents(value.eac),
+        **_money_figures(cost.budget, value),
         "explanation": verdicts["overall"].because,
     }
     resets = baselines.yearly_resets(anew, policy.calendar)
@@ -170,6 +163,25 @@ def judge(
         duties.Review() if ended else duties.review(facts, due, verdicts, today),
         min((each.moves_at for _, each in clocked if each.moves_at), default=None),
     )
+
+
+def _gate_figures(here: gates.GateResult | None) -> dict[str, Any]:
+    return {
+        "gate_status": here.status if here else None,
+        "gate_name": f"{here.gate} {here.name}" if here else None,
+        "gate_due": here.due_on if here else None,
+    }
+
+
+def _money_figures(cost: budget.Budget, value: EarnedValue) -> dict[str, Any]:
+    return {
+        "budget_variance": document.cents(cost.variance),
+        "budget_variance_share": rounded(cost.variance_share),
+        "available_budget": document.cents(cost.available),
+        "cpi": rounded(value.cpi),
+        "spi": rounded(value.spi),
+        "eac": document.cents(value.eac),
+    }
 
 
 def ledger_figures(

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from portfolio.budget import COLUMNS
 from portfolio.capacity import capacity
 from portfolio.compliance import compliance
 from portfolio.desk import tickets
@@ -21,16 +22,7 @@ from portfolio.staffing import month_of, moved
 
 Project = Mapping[str, Any]
 
-MONEY = (
-    "original_budget",
-    "revised_budget",
-    "pre_encumbered",
-    "encumbered",
-    "actual",
-    "forecast",
-    "available",
-    "variance",
-)
+MONEY = (*COLUMNS, "available", "variance")
 COLOURS = ("red", "amber", "approved_change", "green", "unknown")
 """Every status value, worst first."""
 
