@@ -173,44 +173,35 @@ def _field(
     lacking: Severity,
 ) -> Iterator[Finding]:
     subject = f"write {figure}"
+    words = [each for each in values.values() if each is not None]
     info = described.get(field)
     if info is None:
-        yield Finding(
-            "error",
-            subject,
-            f"{kind} has no field {field}, or the account cannot see it",
-            _barred(described)
-            or _create(tool, kind, field, figure, [each for each in values.values() if each is not None]),
-        )
+        text = f"{kind} has no field {field}, or the account cannot see it"
+        yield Finding("error", subject, text, _barred(described) or _create(tool, kind, field, figure, words))
         return
-    if not info.writable and not figure.startswith("key "):
-        unproved = info.type == UNDESCRIBED
-        yield Finding(
-            "warning" if unproved else "error",
-            subject,
-            f"{field} is there, but nothing tells whether this account may write it"
-            if unproved
-            else f"{field} ({info.name}) cannot be written by this account",
-            info.hint or f"let the account edit {field}",
-        )
     if info.writable:
         yield from misfits(figure, values, info)
-    unknown = sorted(
-        {
-            part
-            for each in values.values()
-            if each is not None and info.options and each not in info.options
-            for part in (each.split(", ") if info.several else [each])
-            if part not in info.options
-        }
-    )
-    for each in unknown:
-        yield Finding(
-            lacking,
-            subject,
-            f"{field} has no option {each!r}; it has {', '.join(info.options)}",
-            _add_option(tool, kind, field, each),
-        )
+    elif not figure.startswith("key "):
+        yield _closed(subject, info)
+    for each in _no_options(words, info):
+        text = f"{field} has no option {each!r}; it has {', '.join(info.options)}"
+        yield Finding(lacking, subject, text, _add_option(tool, kind, field, each))
+
+
+def _closed(subject: str, info: FieldInfo) -> Finding:
+    fix = info.hint or f"let the account edit {info.id}"
+    if info.type == UNDESCRIBED:
+        text = f"{info.id} is there, but nothing tells whether this account may write it"
+        return Finding("warning", subject, text, fix)
+    return Finding("error", subject, f"{info.id} ({info.name}) cannot be written by this account", fix)
+
+
+def _no_options(words: Sequence[str], info: FieldInfo) -> list[str]:
+    """The words that a choice does not have, one by one where a value is several."""
+    if not info.options:
+        return []
+    lists = [[each] if each in info.options or not info.several else each.split(", ") for each in words]
+    return sorted({each for some in lists for each in some if each not in info.options})
 
 
 def fields_of(settings: Settings, name: str, kind: str | None) -> list[dict[str, Any]]:
