@@ -202,6 +202,28 @@ class _Judging:
         gathered = facts_of(self.db, self.settings, self.names, self.now, self.expired, keys)
         self.judged |= judged_of(gathered, self.before, self.now, self.policy, stories_of(self.db))
 
+    def portfolio(self, keys: Keys, judged: Mapping[str, Judged]) -> dict[str, Any]:
+        """What a snapshot keeps beside the projects: the newest one's, where nothing that it is made of was touched."""
+        db, settings, last = self.db, self.settings, self.last
+        stands = keys is not None and not keys and not self.taken
+        if last is not None and stands and not _has_come(last.portfolio.get("desk_moves_at"), self.now):
+            entered = {"priority": outlook.priority_of(db, settings), "quarantine": quarantine(db)}
+            return {**last.portfolio, **json_like(entered)}
+        bodies = [each.body for each in judged.values()]
+        made = portfolio_of(db, settings, self.names, bodies, self.now)
+        return {**made, "ledger": ledgers.kept(db, settings, self.policy, self.today)}
+
+    def note_facts(self, changed: Mapping[str, Judged | None]) -> None:
+        """Keeps the marks of facts that moved without a change of any judgement."""
+        if self.last is None:
+            return
+        moved = {
+            key: each.facts
+            for key, each in self.judged.items()
+            if key in self.before and key not in changed and each.facts != self.before[key].facts
+        }
+        snapshots.note_facts(self.db, self.last.number, moved)
+
 
 def assess(
     db: Connection, settings: Settings, policy: judge.Policy, *, now: datetime, run_id: str
@@ -225,18 +247,8 @@ def assess(
         key: each for key, each in work.judged.items() if key not in before or _moved(before[key], each)
     }
     changed |= {key: None for key in before if key not in judged}
-    if last is not None:
-        stood = {key: each.facts for key, each in work.judged.items() if key in before and key not in changed}
-        moved = {key: mark for key, mark in stood.items() if mark != before[key].facts}
-        snapshots.note_facts(db, last.number, moved)
-    stands = keys is not None and not keys and not work.taken
-    if last is not None and stands and not _has_come(last.portfolio.get("desk_moves_at"), now):
-        entered = {"priority": outlook.priority_of(db, settings), "quarantine": quarantine(db)}
-        portfolio = {**last.portfolio, **json_like(entered)}
-    else:
-        bodies = [each.body for each in judged.values()]
-        portfolio = portfolio_of(db, settings, work.names, bodies, now)
-        portfolio["ledger"] = ledgers.kept(db, settings, policy, work.today)
+    work.note_facts(changed)
+    portfolio = work.portfolio(keys, judged)
     if (
         last is not None
         and not changed
