@@ -164,8 +164,10 @@ ledger:                           # finance's drop folder: last year as CSV, thi
   tool: files
   path: finance/in                # figures go to finance/out
   read:
-    - {{kind: budget_line, scope: "budget_*.csv", key: [line], amounts: year_to_date, basis: annual}}
-    - {{kind: budget_line, scope: "budget_*.xlsx", key: [line], amounts: year_to_date, basis: annual}}
+    - {{kind: budget_line, scope: "budget_*.csv", key: [line], amounts: year_to_date, basis: annual,
+       chargebacks: [account:5900]}}      # what other offices paid back: the cost counts where it was spent
+    - {{kind: budget_line, scope: "budget_*.xlsx", key: [line], amounts: year_to_date, basis: annual,
+       chargebacks: [account:5900]}}
   write:
     budget_line: [budget_variance, available_budget, eac, rag_cost]
 """

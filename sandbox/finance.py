@@ -28,6 +28,10 @@ CODES = (
 )
 AMOUNTS = ("original_budget", "revised_budget", "pre_encumbered", "encumbered", "actual", "forecast")
 COLUMNS = (*CODES, *AMOUNTS, "posted_on")
+REPORTED = "available_as_reported"
+"""The column of the files alone in which the finance office works out what is left."""
+FORGETFUL = "5400"
+"""The account in whose rows that formula forgets the pre-encumbrances."""
 TABLE = "budget_lines"
 
 
@@ -81,6 +85,12 @@ def cell(line: BudgetLine, name: str) -> str:
     return "" if value is None else str(value)
 
 
+def reported(line: BudgetLine) -> Decimal:
+    """What the files say is left of a line: right but for the rows of the `FORGETFUL` account."""
+    asked = Decimal(0) if line.account == FORGETFUL else line.pre_encumbered
+    return line.revised_budget - asked - line.encumbered - line.actual
+
+
 def _sql_value(line: BudgetLine, name: str) -> str | int | None:
     return line.fiscal_year if name == "fiscal_year" else cell(line, name) or None
 
@@ -92,8 +102,8 @@ def _total(lines: Iterable[BudgetLine], name: str) -> Decimal:
 def _csv(lines: Sequence[BudgetLine]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([cell(line, name) for name in COLUMNS] for line in lines)
+    writer.writerow((*COLUMNS, REPORTED))
+    writer.writerows([*(cell(line, name) for name in COLUMNS), str(reported(line))] for line in lines)
     return text.getvalue().encode()
 
 
@@ -112,7 +122,7 @@ def _put_xlsx(path: Path, lines: Sequence[BudgetLine], city: City) -> None:
         book.set_properties({"created": city.as_of.replace(tzinfo=None)})
         sheet = book.add_worksheet("Budget")
         money = book.add_format({"num_format": "#,##0.00"})
-        sheet.write_row(0, 0, COLUMNS)
+        sheet.write_row(0, 0, (*COLUMNS, REPORTED))
         for row, line in enumerate(lines, start=1):
             for column, name in enumerate(COLUMNS):
                 value = getattr(line, name) if name in AMOUNTS else cell(line, name)
@@ -120,6 +130,7 @@ def _put_xlsx(path: Path, lines: Sequence[BudgetLine], city: City) -> None:
                     sheet.write_number(row, column, float(value), money)
                 elif value:
                     sheet.write_string(row, column, value)
+            sheet.write_number(row, len(COLUMNS), float(reported(line)), money)
     _put(path, half.read_bytes(), city)
     half.unlink()
 

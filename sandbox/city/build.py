@@ -73,6 +73,9 @@ class _Builder:
         planned = tuple(self._project(named) for named in self._named())
         outages, others = self._outages(planned), self._desk()
         projects = tuple(map(self._with_calls, planned))
+        operating = tuple(
+            line for each in DEPARTMENTS for line in self.ledgers.operating_lines(each, self._rng(each.code))
+        )
         return City(
             name="City of Fairhaven",
             size=self.size,
@@ -85,11 +88,7 @@ class _Builder:
             projects=projects,
             outages=outages,
             desk=others,
-            overhead=tuple(
-                line
-                for each in DEPARTMENTS
-                for line in self.ledgers.operating_lines(each, self._rng(each.code))
-            ),
+            overhead=operating + self.ledgers.adjusted(operating),
         )
 
     def _rng(self, name: str) -> Random:

@@ -1,5 +1,6 @@
 """A project's ledger lines over two fiscal years, and each department's operating lines."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -12,6 +13,7 @@ from sandbox.city.schedule import CONTINGENCY, Calendar, planned_share
 CENT = Decimal("0.01")
 DRAIN = "5210"
 """Overruns show on professional services."""
+SERVICES = "5200"
 LEAST_SHARE = 0.005
 """A fiscal year that holds less of the project than this has no lines."""
 
@@ -108,7 +110,7 @@ class Ledgers:
             gone = min(1.0, (self.today - date(year - 1, 7, 1)).days / 365)
             for number, name in (
                 ("5100", "Personnel"),
-                ("5200", "Services and supplies"),
+                (SERVICES, "Services and supplies"),
                 ("5900", "Chargebacks received"),
             ):
                 sign = -1 if number == "5900" else 1
@@ -126,6 +128,29 @@ class Ledgers:
                         posted_on=min(closes, self.today - timedelta(days=rng.randrange(2, 20))),
                     )
                 )
+        return tuple(found)
+
+    def adjusted(self, lines: tuple[BudgetLine, ...]) -> tuple[BudgetLine, ...]:
+        """Last year's services as the database's accountants closed them once more: period 013 replaces what stood."""
+        last, newest = fiscal_years(self.today)[0], self.today - timedelta(days=2)
+        found = []
+        for line in lines:
+            if (line.ledger, line.account, line.fiscal_year) != ("sql", SERVICES, last):
+                continue
+            self._posted += 1
+            actual = (line.actual * Decimal("1.01")).quantize(CENT)
+            posted_on = min(line.posted_on + timedelta(days=20), newest)
+            found.append(
+                replace(
+                    line,
+                    number=f"BL{self._posted:07d}",
+                    period="013",
+                    actual=actual,
+                    forecast=actual,
+                    posted_on=posted_on,
+                    updated_at=datetime.combine(posted_on, time(3, 15), UTC),
+                )
+            )
         return tuple(found)
 
     def _line(

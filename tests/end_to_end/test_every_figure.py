@@ -93,9 +93,6 @@ ONLY_IF_WRONG = (
     "sources.error",
     "capacity.scenarios.problems",
     "ledger.restated",
-    "ledger.totals.amounts.*.chargebacks",
-    "ledger.totals.amounts.*.superseded",
-    "ledger.totals.available_*",
     "view.project",
 )
 """What is told only where it happened."""

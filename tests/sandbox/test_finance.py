@@ -55,3 +55,22 @@ def test_the_database_is_read_to_the_cent(city: City, tmp_path: Path) -> None:
     stream = Stream("budget_line", "v_budget", key=("line",), cursor_field="updated_at")
     assert sums(list(sql.pull(stream, None))) == announced(city, "sql")
     sql.close()
+
+
+def test_the_files_tell_what_is_left_and_forget_the_pre_encumbrances_of_one_account(
+    city: City, tmp_path: Path
+) -> None:
+    write_drop_folder(city, tmp_path)
+    lines = {line.number: line for line in city.budget_lines("files")}
+    apart: dict[str, Decimal] = {}
+    for page in Files("ledger", tmp_path, read_only=True, settle_seconds=0).pull(
+        Stream("budget_line", "budget_*", key=("line",)), None
+    ):
+        for body in (record.body for record in page.records):
+            line = lines.pop(body["line"])
+            left = line.revised_budget - line.pre_encumbered - line.encumbered - line.actual
+            if wrong := Decimal(str(body["available_as_reported"])) - left:
+                apart[line.account] = apart.get(line.account, Decimal(0)) + wrong
+    assert not lines
+    assert apart.keys() == {"5400"}
+    assert apart["5400"] > 1000
