@@ -52,6 +52,8 @@ portfolio:
        source: Fairhaven project policy 4}}
     - {{dimension: cost, at_least: 0.25, duty: Change report to the steering committee, due_days: 30, owner: sponsor,
        source: Fairhaven project policy 4}}
+    - {{dimension: cost, at_least: 0.3, duty: Notice to the finance office, due_days: 10, owner: sponsor,
+       source: Fairhaven budget manual 12}}
 
 store: sqlite:///portico.db       # beside this file
 

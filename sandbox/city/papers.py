@@ -85,11 +85,11 @@ def deliverables(
 def status_reports(
     plot: Plot, dates: Calendar, manager: Person, numbers: Numbers, count: int, rng: Random
 ) -> tuple[StatusReport, ...]:
-    """The last `count` fortnightly reports, oldest first; one manager in eight is late with the newest."""
+    """The last `count` fortnightly reports, oldest first; who let a gate pass, and one in eight, is late with the newest."""
     if plot.declared is None:
         return ()
     last = dates.today - timedelta(days=rng.randrange(1, 12))
-    if rng.random() < 1 / 8 and plot.story == "healthy":
+    if (rng.random() < 1 / 8 and plot.story == "healthy") or plot.gate_overdue:
         last -= timedelta(days=40)
     if plot.state in ("completed", "cancelled"):
         last = min(last, dates.forecast)
@@ -107,7 +107,7 @@ def status_reports(
                 overall=colour,
                 schedule=colour if plot.story != "over_budget" else "green",
                 cost=colour if plot.story in ("over_budget", "approved_change") else "green",
-                scope="green",
+                scope=colour if plot.state == "on_hold" else "green",
                 quality="green",
                 text=TEXTS[colour],
                 updated_at=datetime.combine(day, time(16, rng.randrange(0, 60)), UTC),

@@ -260,32 +260,39 @@ def test_compliance_scores_are_the_parts_kept_of_those_asked(
     assert len({each["score"] for each in found["projects"]}) > 3
 
 
+CHANGE_REPORT, NOTICE = "Change report to the steering committee", "Notice to the finance office"
+
+
 def test_a_crossing_opens_one_obligation_with_its_clock(
     whole_city: Office, report: Any, shown: Mapping[str, Any], entities: dict[str, Rows]
 ) -> None:
-    expected: dict[str, tuple[str, str]] = {}
+    expected: dict[tuple[str, str], tuple[str, str]] = {}
     for project in whole_city.city.projects:
         finish, begin, end = project.finish_actual, project.start_baseline, project.finish_baseline
         finish = finish or project.finish_forecast
         late = begin and end and finish and (finish - end).days * 4 >= (end - begin).days
         cost = shown[project.key]["cost"]
         revised, forecast = (float(cost[name] or 0) for name in ("revised_budget", "forecast"))
-        dear = cost["forecast"] is not None and revised > 0 and forecast - revised >= revised / 4
+        over = forecast - revised if cost["forecast"] is not None and revised > 0 else 0
+        dear = over > 0 and over >= revised / 4
         if project.state not in ENDED and (late or dear):
             owner = project.manager if late else project.sponsor
-            expected[project.key] = owner.name, (TODAY + 30 * DAY).isoformat()
+            expected[project.key, CHANGE_REPORT] = owner.name, (TODAY + 30 * DAY).isoformat()
+        if project.state not in ENDED and over > 0 and over >= revised * 0.3:
+            expected[project.key, NOTICE] = project.sponsor.name, (TODAY + 10 * DAY).isoformat()
     kept_rows = [each for each in entities["action"] if each["type"] == "obligation"]
-    opened = {each["project_key"]: (each["owner"], each["due_on"]) for each in kept_rows}
+    opened = {(each["project_key"], each["title"]): (each["owner"], each["due_on"]) for each in kept_rows}
 
     assert opened == expected
     assert len(kept_rows) == len(expected) > 20
+    assert Counter(title for _, title in expected)[NOTICE] > 5
     for key, each in shown.items():
-        if key in expected:
-            assert {one["due_on"] for one in each["obligations"]} == {expected[key][1]}, key
-        else:
+        duties = {(one["duty"], one["due_on"]) for one in each["obligations"]}
+        assert duties == {(duty, due) for (of, duty), (_, due) in expected.items() if of == key}, key
+        if not duties:
             assert each["actions"] == [], key
     told = {each["project"] for each in report["exceptions"] if each["kind"] == "obligation"}
-    assert told == set(expected)
+    assert told == {key for key, _ in expected}
 
 
 LEVELS = ((1.5, "Chief information officer"), (1, "Service manager"), (0.75, "Team lead"))
