@@ -31,8 +31,8 @@ def state(
         "findings": [
             *_centers(lines, terms, calendar.year_of(today)),
             *_pending(lines, terms, calendar, today),
-            *_negative(lines, terms),
             *_available(lines, terms, calendar, today),
+            *_negative(lines, terms),
         ],
     }
 
