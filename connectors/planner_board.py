@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from connectors.errors import ContractBroken
 from connectors.planner_fields import CATEGORIES
 from connectors.planner_graph import Graph, Json, Listing, Plan, Unreachable, plan_of, plan_paths
 
@@ -33,11 +34,15 @@ def read(graph: Graph, plan_id: str) -> Board | Unreachable | None:
     """A plan with its tasks and buckets, most often by one request; None if this account cannot see the plan."""
     base = f"/planner/plans/{quote(plan_id)}"
     tasks_at, buckets_at = f"{base}/tasks", f"{base}/buckets"
-    parts = dict(graph.many([*plan_paths(plan_id), tasks_at, buckets_at]))
+    paths = [*plan_paths(plan_id), tasks_at]
+    try:
+        parts = dict(graph.many([*paths, buckets_at]))
+    except ContractBroken:  # a service without buckets
+        parts = dict(graph.many(paths))
     plan = plan_of(plan_id, parts)
     if plan is None:
         return None
-    first, named = parts[tasks_at], parts[buckets_at]
+    first, named = parts[tasks_at], parts.get(buckets_at)
     if not first:
         return Unreachable(plan.title, "its tasks are hidden from this account")
     tasks = graph.listed(tasks_at, first)

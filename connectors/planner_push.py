@@ -340,7 +340,7 @@ def _details(task_id: str) -> str:
 
 
 def _may_be_ours(task: Json) -> bool:
-    return bool(task.get("referenceCount")) or _by_application(task)
+    return bool(task.get("referenceCount", 1)) or _by_application(task)
 
 
 def _by_application(task: Json) -> bool:
