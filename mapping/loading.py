@@ -181,7 +181,7 @@ def _entity(name: str, tool: str, kind: str) -> Entity:
         along = {} if tool in names.LEDGER_TOOLS else _presets(tool).get("along", {})
         if kind in along:
             text = f"the kind '{kind}' of {tool}, which needs no read of its own: {along[kind]}"
-            accepted = f"no such read; or entity: one of {', '.join(ENTITIES)}"
+            accepted = f"entity: one of {', '.join(ENTITIES)}; or no such read"
         raise MappingError(text, accepted=accepted) from None
 
 
