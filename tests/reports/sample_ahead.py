@@ -11,7 +11,8 @@ from portfolio.staffing import staffing
 from portfolio.ticket_demand import Effort, TicketDemand
 from portfolio.whatif import whatif
 from reports.data import SnapshotData, build, json_like
-from tests.reports.sample import AS_OF, HOSTILE, sample
+from tests.reports.sample import sample
+from tests.reports.sample_project import AS_OF, HOSTILE
 
 D = Decimal
 TERMS = PriorityTerms.model_validate(

@@ -9,7 +9,8 @@ import pytest
 from portfolio.overview import MONEY
 from reports.data import Document, build, json_like
 from reports.views import ViewError, for_audience, for_department, for_project
-from tests.reports.sample import HOSTILE, sample
+from tests.reports.sample import sample
+from tests.reports.sample_project import HOSTILE
 
 
 def document() -> Document:

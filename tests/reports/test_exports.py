@@ -19,9 +19,10 @@ from reports.csv_folder import guarded
 from reports.data import Document, build
 from reports.tables import tables
 from reports.views import for_audience
-from tests.reports.sample import HOSTILE, project, sample
+from tests.reports.sample import sample
 from tests.reports.sample_ahead import ahead
 from tests.reports.sample_ledger import LEDGER
+from tests.reports.sample_project import HOSTILE, project
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = (

@@ -13,9 +13,11 @@ import pytest
 from reports import html, portal
 from reports.data import Document, build
 from reports.views import for_audience
-from tests.reports.sample import generated, project, sample
+from tests.reports.sample import sample
 from tests.reports.sample_ahead import ahead
+from tests.reports.sample_generated import generated
 from tests.reports.sample_ledger import LEDGER
+from tests.reports.sample_project import project
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("PORTICO_CHROMIUM", "/usr/bin/chromium"))
