@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from portfolio.store import bulk, history, tables, touched
 from portfolio.store.tables import quarantine, source_record
 from portfolio.store.tables import scope as scopes
-from portfolio.store.types import Dumped, as_sent, dump
+from portfolio.store.types import Dumped, as_sent
 
 BATCH = 400
 EMPTY = Dumped("{}")
@@ -109,7 +109,8 @@ def observe(
     stored = known(db, read, list(unique)) if stored is None else stored
     changed, new, rows = [], [], []
     for id_, record in unique.items():
-        body, owned = as_sent(record.body), Dumped(dump(record.owned)) if record.owned else EMPTY
+        body = as_sent(record.body)
+        owned = Dumped(as_sent(record.owned), "utf-8") if record.owned else EMPTY
         hashed = hashlib.sha256(body).hexdigest()
         before = stored.get(id_)
         if before is None:

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, MetaData, Table
 
 from portfolio.model import COMMON, ENTITIES, HIDDEN_FIELDS, Entity
-from portfolio.store.types import Body, Document, Instant, Packed, Words, column_type
+from portfolio.store.types import Body, Document, Instant, Packed, Values, Words, column_type
 
 metadata = MetaData()
 
@@ -46,7 +46,7 @@ source_record = Table(
     Column("hash", Words, nullable=False),
     Column("body", Body, nullable=False),
     Column("version", Words),
-    Column("owned", Document),
+    Column("owned", Values),
     Column("source_created_at", Instant),
     Column("source_updated_at", Instant),
     Column("first_seen_at", Instant, nullable=False),

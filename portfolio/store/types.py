@@ -208,6 +208,23 @@ class Body(TypeDecorator[Any]):
         return None if value is None else sent(value)
 
 
+class Values(TypeDecorator[Any]):
+    """A record's plain values by field, as text. They come back as they were given: a number as a Decimal."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To JSON text."""
+        return value if value is None or type(value) is Dumped else as_sent(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """From JSON text."""
+        if value is None:
+            return None
+        return {name: Decimal(each) if type(each) is int else each for name, each in sent(value).items()}
+
+
 class Packed(TypeDecorator[Any]):
     """A JSON-like value as compressed text: what is kept whole for years and never searched in."""
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from sandbox.jira_city import statuses_of_the_city
 from sandbox.jira_site import Product
 from sandbox.jira_values import custom
-from tests.connectors.jira_served import TO_DO, Served
+from tests.connectors.jira_served import TO_DO, VARIANCE, Served
 from tests.end_to_end.office import Ran, rows, run
 
+DONE = next(each for each in statuses_of_the_city().values() if each["name"] == "Done")
 HEAD = """
 version: 1
 portfolio: {{name: Real, timezone: America/New_York, fiscal_year_start: '07-01'}}
@@ -41,8 +43,11 @@ OF_ISSUES = """
       rag_cost: {field: customfield_50002, values: {unknown: ada}}}}
 projects: {list: [{key: A, name: Alpha, links: [{connection: jira, project: CON, write_to: CON-1}]}]}
 """
-
-
+OF_NUMBERS = """
+    read: [{kind: issue, scope: project = CON}]
+    write: {project: {percent_complete: customfield_10204}}
+projects: {list: [{key: A, name: Alpha, links: [{connection: jira, project: CON, write_to: CON-1}]}]}
+"""
 OF_ALL = """
     read: [{kind: issue}]
 projects: {list: [{key: A, name: Alpha, links: [{connection: jira, project: CON}, {connection: jira, project: OUT}]}]}
@@ -108,6 +113,18 @@ def test_a_jira_project_carries_its_own_figures(desk: Desk) -> None:
     assert {each["field"]: each["before"] for each in planned}["rag"] == "by hand"
     assert desk.run("sync").code == 0
     assert site.properties["CON"]["portico.status"]["fields"]["rag"] == "n/a"
+
+
+def test_a_number_that_was_written_is_written_anew_whenever_it_changes(desk: Desk) -> None:
+    carrier, *others = desk.served.add(10)
+    desk.configure(OF_NUMBERS)
+    shown = []
+    for issue in others[:3]:
+        desk.served.edit(issue, status=DONE)
+        desk.served.tick(3600)
+        assert desk.run("sync").code == 0
+        shown.append(carrier.fields[VARIANCE])
+    assert shown == [0.1, 0.2, 0.3]
 
 
 def test_a_project_that_becomes_visible_is_loaded_in_full(desk: Desk) -> None:

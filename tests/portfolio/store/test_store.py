@@ -102,6 +102,21 @@ def test_owned_values_are_kept_although_the_record_is_known(store: Store) -> Non
     assert (row.owned, row.version) == ({"rag": "Red"}, "2")
 
 
+def test_owned_values_come_back_as_the_tool_showed_them(store: Store) -> None:
+    shown = {"share": Decimal("0.25"), "whole": Decimal(5), "text": "5", "flag": True, "empty": None}
+    with store.transaction() as db:
+        records.observe(db, READ, [Record("1", {}, owned=shown)], NOW)
+        read = db.scalars(select(source_record.c.owned)).one()
+        records.show(db, "snow", "1", {"share": Decimal("0.50")}, None, LATER)
+        written = db.scalars(select(source_record.c.owned)).one()
+
+    assert read == shown
+    assert written == shown | {"share": Decimal("0.50")}
+    assert {name: type(value) for name, value in written.items()} == {
+        name: type(value) for name, value in shown.items()
+    }
+
+
 def test_an_older_observation_never_replaces_a_newer(store: Store) -> None:
     with store.transaction() as db:
         records.observe(db, READ, [Record("1", {}, owned={"rag": "Green"})], LATER)
