@@ -130,7 +130,8 @@ def test_fields_are_filled_five_runs_write_nothing_and_drift_is_restored(
 def test_decisions_recorded_by_command_reach_the_tools(new: Office) -> None:
     new.sync()
     assert gate_fields(new) == ("overdue", "overdue")
-    conditions = ("--condition", "Records schedule signed | 2027-03-01")
+    due = str(new.now.date() + timedelta(days=100))
+    conditions = ("--condition", f"Records schedule signed | {due}")
     for key in (JIRA_PROJECT, SNOW_PROJECT):
         assert new.run("gates", "decide", key, "g0", "no-go", "--by", "A. Chair", "--note", "as is").code == 0
     assert gate_fields(new) == ("overdue", "overdue"), "a decision waits for the next run"
@@ -151,7 +152,7 @@ def test_decisions_recorded_by_command_reach_the_tools(new: Office) -> None:
         assert after[key, "G0"]["conditions"] == [
             {
                 "text": "Records schedule signed",
-                "due_on": "2027-03-01",
+                "due_on": due,
                 "met_on": None,
                 "met_by": None,
                 "met_note": None,
