@@ -1,4 +1,4 @@
-"""Reading what a tool answered: strict JSON, instants, Retry-After, sign-in pages, and which status means what."""
+"""Reading what a tool answered: strict JSON, Retry-After, sign-in pages, and which status means what."""
 
 import json
 import re
@@ -108,17 +108,6 @@ def http_date(value: str) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-
-
-def instant(value: object) -> datetime:
-    """ISO 8601 with an offset (`2013-05-20T20:49:32.000+0000`) as an instant in UTC. Raises ContractBroken for anything else."""
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ContractBroken(f"{value!r} is no instant") from None
-    if moment.tzinfo is None:
-        raise ContractBroken(f"{value!r} has no offset, so it is no instant")
-    return moment.astimezone(UTC)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.answers import http_date, instant
+from connectors.answers import http_date
 from connectors.base import (
     Census,
     Cursor,
@@ -25,6 +25,7 @@ from connectors.errors import (
     SkipRecord,
 )
 from connectors.http import Http
+from connectors.instants import instant
 from connectors.odata_entities import Entities, Place
 from connectors.odata_metadata import V2, EntitySet, Property
 from connectors.odata_push import AT_ONCE, Push

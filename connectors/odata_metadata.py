@@ -12,9 +12,9 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from connectors import odata_v2
-from connectors.answers import instant
 from connectors.base import FieldInfo, Plain
 from connectors.errors import ContractBroken, Invalid
+from connectors.instants import instant, instant_text
 from connectors.keys import natural_id
 
 _WHOLE = frozenset({"Edm.Byte", "Edm.SByte", "Edm.Int16", "Edm.Int32", "Edm.Int64"})
@@ -75,7 +75,7 @@ class Property:
         if self.type in _WHOLE | _FRACTIONS | {"Edm.Decimal"}:
             return Decimal(str(value))
         if self.type == "Edm.DateTimeOffset":
-            return instant(value).isoformat().replace("+00:00", "Z")
+            return instant_text(instant(value))
         return str(value)
 
     def fitted(self, value: Plain) -> Plain:

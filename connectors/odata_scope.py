@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
-from connectors.answers import instant
 from connectors.base import Stream
 from connectors.errors import ContractBroken
+from connectors.instants import instant, instant_text
 from connectors.odata_metadata import EntitySet, Property
 
 OVERLAP = timedelta(minutes=5)
@@ -86,7 +86,7 @@ def beyond(order: Sequence[Property], last: Mapping[str, Any]) -> str:
 def changed_since(changed: Property, value: str) -> str:
     """What changed since a kept value, less the overlap where it is an instant: duplicates, no gaps."""
     if changed.type == "Edm.DateTimeOffset":
-        value = (instant(value) - OVERLAP).isoformat().replace("+00:00", "Z")
+        value = instant_text(instant(value) - OVERLAP)
     elif changed.type == "Edm.DateTime" and "T" in value:
         value = (datetime.fromisoformat(value) - OVERLAP).isoformat()
     return f"{changed.name} ge {changed.literal(value)}"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.errors import ContractBroken
+from connectors.instants import instant_text
 
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,5 +72,5 @@ def _moment(value: Any, kind: str) -> Any:
         raise ContractBroken(f"{value!r} is no {kind} of OData V2", fix="report it to the service's owner")
     moment = _EPOCH + timedelta(milliseconds=int(match[1]))
     if kind == "Edm.DateTimeOffset":
-        return moment.isoformat().replace("+00:00", "Z")
+        return instant_text(moment)
     return moment.replace(tzinfo=None).isoformat().removesuffix(_MIDNIGHT)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.answers import instant
 from connectors.base import (
     Census,
     Cursor,
@@ -29,7 +28,7 @@ from connectors.errors import (
     StopConnection,
 )
 from connectors.http import Http
-from connectors.salesforce_fields import shown
+from connectors.instants import instant, instant_text
 from connectors.salesforce_org import Org, Record
 from connectors.salesforce_push import AT_ONCE, Push
 from connectors.salesforce_records import Fields, Records, known, sound
@@ -226,7 +225,7 @@ def _advanced(cursor: dict[str, Any], changed: str, rows: Sequence[Record], now:
     moments = [instant(row[changed]) for row in rows if row.get(changed) is not None]
     past = [moment for moment in moments if moment <= now]
     before = [instant(cursor["since"])] if "since" in cursor else []
-    return {"since": shown(max(past + before))} if past else cursor
+    return {"since": instant_text(max(past + before))} if past else cursor
 
 
 def _first(target: Target, seen: Sequence[Shown | SkipRecord]) -> Shown:

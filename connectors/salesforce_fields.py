@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from connectors.answers import instant
 from connectors.base import FieldInfo, Plain
 from connectors.errors import ContractBroken, Invalid
+from connectors.instants import instant, instant_text
 
 _NUMBERS = frozenset({"currency", "double", "percent", "int", "long"})
 _UNQUOTED = _NUMBERS | {"boolean", "date", "datetime"}
@@ -57,7 +56,7 @@ class SalesforceField:
         if self.number:
             exact: Decimal = self.exact(value)
             return exact
-        return shown(instant(value)) if self.type == "datetime" else str(value)
+        return instant_text(instant(value)) if self.type == "datetime" else str(value)
 
     def fitted(self, value: Plain) -> Plain:
         """The value as this field keeps it, rounded half up to its scale.
@@ -136,11 +135,6 @@ def fields_of(description: Mapping[str, Any]) -> dict[str, SalesforceField]:
         raise ContractBroken(
             "describe answered JSON without fields", fix="check url and api_version"
         ) from None
-
-
-def shown(moment: datetime) -> str:
-    """An instant as SOQL and plain values write it: UTC with `Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _last_place(number: Decimal) -> int:

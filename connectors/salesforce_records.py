@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from connectors.answers import instant
 from connectors.base import Shown, Target
 from connectors.errors import ContractBroken, Invalid, NotFound, SkipRecord
+from connectors.instants import instant
 from connectors.keys import natural_id
 from connectors.salesforce_fields import SalesforceField, fields_of
 from connectors.salesforce_org import Org, Record

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.errors import ContractBroken
-from connectors.salesforce_fields import shown
+from connectors.instants import instant_text
 
 OVERLAP = timedelta(minutes=5)
 STAMP = "SystemModstamp"
@@ -61,5 +61,5 @@ def changed_since(field: str, moment: datetime) -> str:
 
     Duplicates, no gaps. A field of one's own may be empty.
     """
-    condition = f"{field} >= {shown(moment - OVERLAP)}"
+    condition = f"{field} >= {instant_text(moment - OVERLAP)}"
     return condition if field == STAMP else f"{condition} OR {field} = null"

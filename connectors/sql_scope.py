@@ -5,7 +5,7 @@ Guarded to be one reading SELECT, walked by keyset, values kept through JSON.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from connectors.amounts import from_float
 from connectors.errors import ContractBroken
+from connectors.instants import instant_text
 
 TABLE = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?")
 OVERLAP = timedelta(minutes=5)
@@ -140,7 +141,7 @@ def json_like(value: Any) -> Any:
         case float():
             return from_float(value)
         case datetime() if value.tzinfo is not None:
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return instant_text(value)
         case date() | time():
             return value.isoformat()
         case bytes() | memoryview():

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.answers import CutShort, instant, strict_json
-from connectors.errors import ContractBroken
+from connectors.answers import CutShort, strict_json
 
 PIECES = st.sampled_from(
     [
@@ -79,12 +77,3 @@ def test_anything_else_is_no_json(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         strict_json(body)
     assert not isinstance(caught.value, CutShort)
-
-
-def test_an_instant_has_an_offset_and_comes_in_utc() -> None:
-    for text in ("2013-05-20T20:49:32.000+0000", "2013-05-20T20:49:32Z", "2013-05-20T16:49:32-04:00"):
-        assert instant(text) == datetime(2013, 5, 20, 20, 49, 32, tzinfo=UTC)
-        assert instant(text).tzinfo is UTC
-    for text in ("2013-05-20T20:49:32", "2013-05-20", "yesterday", ""):
-        with pytest.raises(ContractBroken, match="instant"):
-            instant(text)
