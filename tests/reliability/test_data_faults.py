@@ -25,14 +25,6 @@ for _ in range(3000):
 
 
 @pytest.fixture
-def village(store_url: str) -> Iterator[Village]:
-    with open_store(store_url) as store:
-        made = Village(store)
-        fill(made.tools)
-        yield made
-
-
-@pytest.fixture
 def small(tmp_path: Path) -> Iterator[Village]:
     """A village over SQLite."""
     with open_store(f"sqlite:///{tmp_path / 'portico.db'}") as store:
