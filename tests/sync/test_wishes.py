@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.names import BUDGET_FIGURES, PROJECT_FIGURES
 from connectors.base import Target
-from sync.wishes import ledger_parts, ledger_target, reference
+from connectors.servicenow.recipe import create_column
+from sync.wishes import NUMBERS, ledger_parts, ledger_target, reference
 
 PLAIN = {"budget_code": "code", "fiscal_year": "year", "period": "period"}
 HOSTILE = st.one_of(
@@ -56,3 +58,11 @@ def test_a_name_that_is_in_the_store_is_understood(
 def test_a_record_of_another_key_has_no_parts(target: Target) -> None:
     assert ledger_parts(reference(target), "budget_line", {"key": "Key__c"}) is None
     assert ledger_parts(reference(target), "budget_line", PLAIN) is None
+
+
+def test_the_columns_that_an_administrator_is_told_to_make_hold_numbers_where_a_figure_is_one() -> None:
+    every = {*PROJECT_FIGURES, *BUDGET_FIGURES}
+    made = {each: create_column("t", "c", each, ()) for each in every}
+    assert {
+        each for each, text in made.items() if "Type Decimal" in text or "Type Integer" in text
+    } == NUMBERS
