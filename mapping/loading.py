@@ -13,7 +13,7 @@ from config import names, yaml_text
 from config.connections import GateRules, MapRule
 from mapping.expressions import Getter, compile_expression
 from mapping.rules import MappingError, Rule, compile_rule, folded
-from portfolio.model import ENTITIES, GATE_DECISIONS, Entity
+from portfolio.model import ENTITIES, GATE_DECISIONS, Entity, Field
 
 VERSION = 1
 """Raised whenever codecs or presets change what comes out, so that stored records are translated again."""
@@ -93,19 +93,10 @@ def load(
     declared: dict[str, MapRule] = {name: _rule(rule) for name, rule in preset.get("fields", {}).items()}
     for name, rule in (overrides or {}).items():
         declared[name] = _override(declared.get(name), rule)
-    rules = {}
-    for name, rule in declared.items():
-        field = target.field(name)
-        if name == GATE_DECISIONS:
-            raise MappingError(
-                f"a rule for {name}", field=name, accepted=f"the connection's own part {name}, beside map"
-            )
-        if field is None:
-            known = [each.name for each in target.fields]
-            near = get_close_matches(name, known, 1)
-            hint = f"{near[0]}? One of " if near else "one of: "
-            raise MappingError(f"the unknown field '{name}'", field=name, accepted=hint + ", ".join(known))
-        rules[name] = compile_rule(field, rule, folded(name) if columns else None)
+    rules = {
+        name: compile_rule(_field_of(target, name), rule, folded(name) if columns else None)
+        for name, rule in declared.items()
+    }
     if columns:
         rules |= {
             each.name: compile_rule(each, MapRule(), folded(each.name))
@@ -137,6 +128,21 @@ def load(
         declared=json.dumps(text, sort_keys=True, default=str),
         gates=decided,
     )
+
+
+def _field_of(target: Entity, name: str) -> Field:
+    """The field for which a rule was given. Raises MappingError where there is none."""
+    if name == GATE_DECISIONS:
+        raise MappingError(
+            f"a rule for {name}", field=name, accepted=f"the connection's own part {name}, beside map"
+        )
+    field = target.field(name)
+    if field is None:
+        known = [each.name for each in target.fields]
+        near = get_close_matches(name, known, 1)
+        hint = f"{near[0]}? One of " if near else "one of: "
+        raise MappingError(f"the unknown field '{name}'", field=name, accepted=hint + ", ".join(known))
+    return field
 
 
 def _gates(target: Entity, gates: Mapping[str, GateRules]) -> dict[str, dict[str, Rule]]:
