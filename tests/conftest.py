@@ -60,8 +60,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     data = folder / "data"
+    created = ["--no-sync", "--encoding=UTF8", "--no-locale", "--auth=trust", "--username=postgres"]
     subprocess.run(  # noqa: S603
-        [*as_user, str(binaries / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-D", str(data)],
+        [*as_user, str(binaries / "initdb"), *created, "-D", str(data)],
         check=True,
         capture_output=True,
         cwd=folder,
