@@ -8,11 +8,12 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 from unittest import mock
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
@@ -35,6 +36,8 @@ SLOW, FAST = "requests_per_second: 50", "requests_per_second: 1000"
 TOLD_BY = ("jira", "snow")
 """Tools whose log names the records as Portico does."""
 WEB_TOOLS = ("jira", "snow", "odata", "salesforce", "planner")
+HERE = ZoneInfo("America/New_York")
+"""The zone of the city's portfolio."""
 Rows = list[dict[str, Any]]
 
 
@@ -52,6 +55,13 @@ class Ran:
         return json.loads(self.out)
 
 
+def present() -> datetime:
+    """Now; where the portfolio's day ends within two hours, the next one's beginning: a test moves no figure by midnight."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    day = (now + timedelta(hours=2)).astimezone(HERE).date()
+    return max(now, datetime.combine(day, time(), HERE).astimezone(UTC))
+
+
 class Office:
     """Everything stands in `folder`. `now` is the instant that commands judge at; tools live in the present."""
 
@@ -64,7 +74,7 @@ class Office:
         now: datetime | None = None,
     ) -> None:
         self.folder = folder
-        self.now = now or datetime.now(UTC).replace(microsecond=0)
+        self.now = now or present()
         self.city = build(size, self.now.date())
         self.tools = start(self.city, folder)
         graph = self.tools.faults["planner"]
