@@ -121,8 +121,8 @@ snow:                             # defines most projects; holds the service des
     project:
       gate_status: u_gate_status
       gate_due: u_gate_due
-      rag_overall: u_rag_overall
-      rag_cost: u_rag_cost
+      rag_overall: {{field: u_rag_overall, values: {{unknown: unknown}}}}   # a choice cannot be emptied
+      rag_cost: {{field: u_rag_cost, values: {{unknown: unknown}}}}
       budget_variance: u_budget_variance
       explanation: u_explanation
       computed_at: u_computed_at

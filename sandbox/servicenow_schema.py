@@ -31,7 +31,7 @@ def _choice(name: str, *pairs: str, type_: str = "integer") -> Column:
 
 
 _HEALTH = ("green=Green", "yellow=Yellow", "red=Red")
-_RAG = ("green=Green", "amber=Amber", "red=Red", "approved_change=Approved change")
+_RAG = ("green=Green", "amber=Amber", "red=Red", "approved_change=Approved change", "unknown=Unknown")
 _PLAN_STATES = (
     "-5=Pending",
     "1=Open",

@@ -494,7 +494,7 @@ class TestSetUp:
         snow.add(1)
         snow.tool.rights.unreadable["pm_project"] = {"u_rag_cost"}
         fields = {each.id: each for each in connector.describe("pm_project")}
-        assert fields["u_rag_overall"].options == ("green", "amber", "red", "approved_change")
+        assert fields["u_rag_overall"].options == ("green", "amber", "red", "approved_change", "unknown")
         assert fields["state"].options[-1] == "5"
         assert fields["u_rag_overall"].holds == "text"
         assert (fields["start_date"].type, fields["number"].type) == ("glide_date_time", "string")

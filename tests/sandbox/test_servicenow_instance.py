@@ -145,7 +145,7 @@ def test_the_dictionary_knows_inherited_columns(desk: Desk) -> None:
     by_table = {(row["name"], row["element"]) for row in entries}
     assert {("task", "number"), ("planned_task", "start_date"), ("pm_project", "u_rag_overall")} <= by_table
     choices = desk.rows("sys_choice", "name=pm_project^element=u_rag_overall^ORDERBYsequence")
-    assert [row["value"] for row in choices] == ["green", "amber", "red", "approved_change"]
+    assert [row["value"] for row in choices] == ["green", "amber", "red", "approved_change", "unknown"]
 
 
 def test_a_table_that_is_not_installed(desk: Desk) -> None:
