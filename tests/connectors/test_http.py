@@ -267,12 +267,14 @@ def test_requests_keep_their_pace() -> None:
 
 def test_no_more_requests_are_under_way_than_allowed_whoever_asks() -> None:
     running, most, lock = 0, 0, threading.Lock()
+    three = threading.Barrier(3, timeout=30)
 
     def slow(exchange: Exchange) -> None:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
+        three.wait()
         time.sleep(0.02)
         with lock:
             running -= 1
@@ -370,7 +372,7 @@ def drip(part: str) -> Play:
             exchange.wfile.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"
             )
-        for _ in range(40):
+        for _ in range(400):
             exchange.wfile.write(b"X-A: b\r\n" if part == "head" else b" ")
             exchange.wfile.flush()
             time.sleep(0.05)
@@ -384,7 +386,7 @@ def test_the_deadline_holds_however_slowly_bytes_drip(part: str) -> None:
         began = time.monotonic()
         with pytest.raises(Unavailable, match="in time"):
             client.request("GET", "/")
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 10
 
 
 def test_silence_is_unavailable() -> None:

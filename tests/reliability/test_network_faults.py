@@ -100,7 +100,7 @@ def test_a_read_over_a_broken_wire_is_unavailable_in_bounded_time(wire: Wire, ac
     with pytest.raises(Unavailable) as caught:
         wire.http().request("GET", "/api/now/table/pm_project")
 
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 15
     assert wire.chaos.hits == 2
     assert PASSWORD not in caught.value.text
 
@@ -127,7 +127,7 @@ def test_a_wire_that_breaks_in_the_middle_of_a_read_harms_only_its_connection(
     wire.chaos.use(None)
     healed = wire.run()
 
-    assert spent < 15
+    assert spent < 30
     assert broken.read["other"].ok
     assert broken.read["snow"].error
     assert broken.outcome == "findings"
@@ -182,7 +182,7 @@ def test_a_write_over_a_dripping_wire_ends_at_the_deadline(wire: Wire) -> None:
     with pytest.raises(OutcomeUnknown):
         one.request("PATCH", f"/api/now/table/pm_project/{record}", json={"u_explanation": "x"})
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 10
 
 
 def test_a_read_stopped_after_a_page_goes_on_from_there(wire: Wire) -> None:

@@ -23,14 +23,14 @@ def test_one_session_keeps_one_connection() -> None:
 
 
 def test_eight_requests_are_served_at_once() -> None:
-    together = Barrier(THREADS, timeout=5)
+    together = Barrier(THREADS, timeout=30)
 
     def meet(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         together.wait()
         return hello(environ, start_response)
 
     with serve(meet) as server, ThreadPoolExecutor(THREADS) as pool:
-        answers = list(pool.map(lambda _: requests.get(server.url, timeout=10).status_code, range(THREADS)))
+        answers = list(pool.map(lambda _: requests.get(server.url, timeout=60).status_code, range(THREADS)))
     assert answers == [200] * THREADS
 
 

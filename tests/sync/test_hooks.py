@@ -221,7 +221,7 @@ def live(cloud: Served, tmp_path: Path) -> Iterator[Live]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
