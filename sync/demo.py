@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.city import City, Size, build
+from sandbox.city import City, Size, build, day
 from sandbox.tools import Sandbox, start
 from sync import prologue
 from sync.outcome import Caps, Report
@@ -45,7 +45,7 @@ def prepare(program: Program, folder: Path, size: Size) -> Sandbox:
     _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
-    sandbox = start(build(size, program.now().date()), folder)
+    sandbox = start(build(size, day(program.now())), folder)
     program.config = folder / "portico.yaml"
     program.config.write_text(_with_files(sandbox, folder / "secrets"), encoding="utf-8")
     return sandbox

@@ -1,6 +1,6 @@
 """The seeded city: its IT office's portfolio, the same for the same size, day and seed."""
 
-from sandbox.city.build import Size, build
+from sandbox.city.build import Size, build, day
 from sandbox.city.records import (
     Allocation,
     Baseline,
@@ -47,4 +47,5 @@ __all__ = [
     "WorkItem",
     "WorkTool",
     "build",
+    "day",
 ]

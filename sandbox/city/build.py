@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from sandbox.city import desk, papers
 from sandbox.city.money import Ledgers, budget_at_completion
@@ -34,6 +35,7 @@ from sandbox.city.schedule import (
 from sandbox.city.work import grown, percent_complete, rollout_tasks, work_items
 
 Size = Literal["small", "city", "large"]
+TIMEZONE = "America/New_York"
 
 TIERS: tuple[Tier, ...] = ("large", "medium", "small")
 PROJECTS = {"small": len(NAMED), "city": 180, "large": 1000}
@@ -47,6 +49,11 @@ HOURS = {"small": (24, 40, 60, 76, 100), "city": (8, 12, 16, 24, 40), "large": (
 OIT = next(each for each in DEPARTMENTS if each.code == "OIT")
 OUT_OF_SERVICENOW = 40
 """Of the projects without a fixed story, one in this many is defined only in the configuration's list."""
+
+
+def day(now: datetime) -> date:
+    """The city's day at an instant."""
+    return now.astimezone(ZoneInfo(TIMEZONE)).date()
 
 
 def build(size: Size, today: date, seed: int = 7) -> City:
@@ -82,7 +89,7 @@ class _Builder:
             seed=self.seed,
             today=self.today,
             as_of=self.as_of,
-            timezone="America/New_York",
+            timezone=TIMEZONE,
             departments=DEPARTMENTS,
             people=self.people,
             projects=projects,

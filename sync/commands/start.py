@@ -117,7 +117,7 @@ def sandbox(
     size: "Size",
 ) -> int:
     """Starts only the simulated tools, for trying a configuration by hand. Stop with Ctrl-C."""
-    from sandbox.city import build  # noqa: PLC0415  (start-up stays fast for --help)
+    from sandbox.city import build, day  # noqa: PLC0415  (start-up stays fast for --help)
     from sandbox.faults import load  # noqa: PLC0415  (as above)
     from sandbox.tools import start  # noqa: PLC0415  (as above)
     from sync.commands.run import interruptible  # noqa: PLC0415  (as above)
@@ -126,7 +126,7 @@ def sandbox(
     stop = interruptible()
     rules = load(faults) if faults else ()
     with start(
-        build(size, program.now().date()), folder.absolute(), port_base=port_base, faults=rules
+        build(size, day(program.now())), folder.absolute(), port_base=port_base, faults=rules
     ) as tools:
         (folder / "portico.yaml").write_text(tools.configuration(), encoding="utf-8")
         for name, url in tools.urls.items():

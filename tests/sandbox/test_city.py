@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from sandbox.city import City, Ledger, Project, Size, build
+from sandbox.city import City, Ledger, Project, Size, build, day
 
 TODAY = date(2026, 11, 20)
 SIZES: tuple[Size, ...] = get_args(Size)
@@ -36,10 +36,16 @@ def overrun(project: Project, year: int = 2027) -> Decimal:
     return sum((line.forecast or Decimal(0) for line in lines), Decimal(0)) / revised - 1
 
 
-@pytest.mark.parametrize("day", [TODAY, date(2028, 2, 29), date(2027, 7, 1), date(2027, 6, 30)])
-def test_the_same_day_and_seed_give_the_same_city(day: date) -> None:
-    assert build("small", day) == build("small", day)
-    assert build("small", day, seed=8) != build("small", day)
+@pytest.mark.parametrize("today", [TODAY, date(2028, 2, 29), date(2027, 7, 1), date(2027, 6, 30)])
+def test_the_same_day_and_seed_give_the_same_city(today: date) -> None:
+    assert build("small", today) == build("small", today)
+    assert build("small", today, seed=8) != build("small", today)
+
+
+def test_the_citys_day_and_its_fiscal_year_begin_at_its_own_midnight() -> None:
+    midnight = datetime(2027, 7, 1, 4, tzinfo=UTC)
+    assert day(midnight - timedelta(seconds=1)) == date(2027, 6, 30)
+    assert day(midnight) == date(2027, 7, 1)
 
 
 @pytest.mark.parametrize(("size", "count"), [("small", 12), ("city", 180), ("large", 1000)])
