@@ -22,7 +22,7 @@ from config.loading import load
 from config.settings import Settings
 from portfolio.store.database import open_store
 from portfolio.store.tables import metadata
-from sandbox.city import Size, build
+from sandbox.city import Size, build, day
 from sandbox.servicenow import USER
 from sandbox.tools import start
 from sync.cli import main
@@ -58,8 +58,8 @@ class Ran:
 def present() -> datetime:
     """Now; where the portfolio's day ends within two hours, the next one's beginning: a test moves no figure by midnight."""
     now = datetime.now(UTC).replace(microsecond=0)
-    day = (now + timedelta(hours=2)).astimezone(HERE).date()
-    return max(now, datetime.combine(day, time(), HERE).astimezone(UTC))
+    midnight = datetime.combine(day(now + timedelta(hours=2)), time(), HERE)
+    return max(now, midnight.astimezone(UTC))
 
 
 class Office:
@@ -75,7 +75,7 @@ class Office:
     ) -> None:
         self.folder = folder
         self.now = now or present()
-        self.city = build(size, self.now.date())
+        self.city = build(size, day(self.now))
         self.tools = start(self.city, folder)
         graph = self.tools.faults["planner"]
         graph.app = self.to_graph = Wire(graph.app)
@@ -172,7 +172,7 @@ def run(*arguments: str | Path, environment: Mapping[str, str]) -> Ran:
     out, err = io.StringIO(), io.StringIO()
     with (
         _as_it_was(),
-        mock.patch.dict(os.environ, environment),
+        mock.patch.dict(os.environ, {"COLUMNS": "80", **environment}),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
