@@ -240,6 +240,10 @@ class Memory:
             return shown
         if patch.version is not None and patch.version != shown.version:
             raise Conflict(f"{patch.target.id} changed since it was read.", fix="The next run plans again.")
+        if any(shown.values.get(name) != patch.before[name] for name in changed if name in patch.before):
+            raise Conflict(
+                f"{patch.target.id} shows other values than the plan saw.", fix="The next run plans again."
+            )
         for name, value in changed.items():
             self._tool.write_log.append(
                 {"id": shown.id, "field": name, "before": shown.values.get(name), "after": value}

@@ -96,7 +96,7 @@ def _cursor_ahead(village: Village) -> None:
 
 def _written_twice(village: Village) -> None:
     log = village.tools["snow"].write_log
-    log.append(log[-1])
+    log.append(log[0])
 
 
 def _written_late(village: Village) -> None:

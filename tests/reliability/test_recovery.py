@@ -50,7 +50,7 @@ def test_a_value_of_a_killed_run_is_ours_when_the_wish_changes(village: Village)
     village.policy = "keep"
     village.run()
     village.tools["work"].put("w00", item("PRJ0", "done"), "work_item")
-    assert village.killed_run("apply.after_request")
+    assert village.killed_run("apply.after_request", hit=2)
     shown = village.tools["work"].rows["standing(key=PRJ0)"].values["done"]
     village.tools["work"].put("w01", item("PRJ0", "done"), "work_item")
     village.run()

@@ -255,6 +255,7 @@ class Life(RuleBasedStateMachine):
         done = Decimal(work["done"]) / total if total else None
         share = None if done is None else done.quantize(Decimal("0.0001"), ROUND_HALF_UP)
         self._holds("snow", f"p{number}", "u_rag", RAG[colours[finish]])
+        self._holds("snow", f"p{number}", "u_done", share)
         kept = (
             self.by_hand.get(f"standing(key={key}) done", set())
             if self.village.policy != "restore"

@@ -33,7 +33,7 @@ connections:
     auth: {{type: basic, user: portico, password: "${{PASSWORD}}"}}
     read: [{{kind: pm_project}}, {{kind: incident}}]
     write: {{project: {{rag_schedule: {{field: u_rag, values: {{green: Green, amber: Amber, red: Red, unknown: Unknown}}}},
-                      rag_cost: u_cost, explanation: u_why, computed_at: u_at}}}}
+                      rag_cost: u_cost, percent_complete: u_done, explanation: u_why, computed_at: u_at}}}}
   work:
     tool: odata
     url: http://127.0.0.1:2
