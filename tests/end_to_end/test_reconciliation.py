@@ -69,7 +69,7 @@ def test_totals_read_computed_and_written_tie_out_to_the_cent(tmp_path: Path) ->
         assert each["records"] == each["records_written"] == 2
         assert Decimal(each["difference"]) == 0
     assert figures["eac"]["written"] == "1000000000000100.49"
-    manifest = json.loads((tmp_path / "out/budget_line.manifest.json").read_text())
+    manifest = json.loads((tmp_path / "out/budget_line.manifest.json").read_text(encoding="utf-8"))
     assert manifest["sums"]["eac"] == figures["eac"]["written"]
     assert town.run("2026-10-05", "sync", "--json").json["counts"]["changed"] == 0
 
@@ -96,7 +96,9 @@ def test_a_closed_period_that_finance_corrects_is_restated_and_said(tmp_path: Pa
     (restated,) = town.ledger("2026-10-05")["restated"]
     assert (restated["period"], restated["before"], restated["change"]) == ("001", "0.00", "0.25")
     town.run("2026-10-05", "report", "--format", "md", "-o", tmp_path / "report.md")
-    assert "period 001 restated since the last report by" in (tmp_path / "report.md").read_text()
+    assert "period 001 restated since the last report by" in (tmp_path / "report.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_what_finance_undid_by_hand_shows_as_a_difference(tmp_path: Path) -> None:
@@ -122,8 +124,8 @@ def test_the_ledgers_own_available_amount_stands_beside_ours(tmp_path: Path) -> 
     told = ("available", "available_as_reported", "available_difference")
     assert [total[name] for name in told] == ["100.00", "99.99", "-0.01"]
     town.run("2026-10-05", "report", "--format", "md", "-o", tmp_path / "report.md")
-    assert (
-        "the ledger's own available amount and ours differ by -0.01" in (tmp_path / "report.md").read_text()
+    assert "the ledger's own available amount and ours differ by -0.01" in (tmp_path / "report.md").read_text(
+        encoding="utf-8"
     )
     town.run("2026-10-05", "report", "--format", "xlsx", "-o", tmp_path / "report.xlsx")
     book = openpyxl.load_workbook(tmp_path / "report.xlsx", read_only=True)
