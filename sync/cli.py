@@ -1,5 +1,6 @@
 """The command line `portico`. Each command lives in a module that is imported only when it is called."""
 
+import io
 import sys
 from datetime import datetime
 from importlib import import_module
@@ -172,6 +173,8 @@ def cli(
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     program: Program | None = None
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a sign that the locale lacks is shown as its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with cli.make_context("portico", list(sys.argv[1:] if arguments is None else arguments)) as ctx:
             program = ctx.ensure_object(Program)

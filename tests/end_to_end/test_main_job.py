@@ -426,6 +426,20 @@ def test_the_program_runs_as_a_module(office: Office) -> None:
     assert json.loads(done.stdout)["connections"]
 
 
+def test_a_sign_that_the_locale_lacks_is_shown_as_its_number(office: Office) -> None:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "sync.cli", "-c", str(office.config), "explain", JIRA_PROJECT],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", **office.environment},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u25c6" in done.stdout
+
+
 def gates(office: Office) -> dict[tuple[str, str], Any]:
     return {(each["project"], each["gate"]): each for each in office.run("gates", "--json").json}
 
