@@ -48,11 +48,18 @@ def _of_dates(each: BaselineDates) -> Version:
 
 
 def original_finish(facts: Facts) -> date | None:
-    """The finish of the first baseline where there was a later one: of the project's dates, else of the time-phased ones."""
-    if len(facts.baseline_dates) > 1:
-        return facts.baseline_dates[0].finish
-    plans = earned_value.baselines(facts.planned_values, facts.start_baseline)
-    return plans[0].days[-1] if len(plans) > 1 else None
+    """The finish of the first baseline where there was a later one, of the time-phased ones or of the project's dates.
+
+    Where both were set anew, the time-phased ones count unless the first of them was set after the dates had changed:
+    of the dates only what was read or approved here is known.
+    """
+    dates, plans = facts.baseline_dates, earned_value.baselines(facts.planned_values, facts.start_baseline)
+    if not plans[1:]:
+        return dates[0].finish if dates[1:] else None
+    planned_on, changed_on = plans[0].set_on, dates[1].set_on if dates[1:] else None
+    if planned_on is not None and changed_on is not None and planned_on > changed_on:
+        return dates[0].finish
+    return plans[0].days[-1]
 
 
 def set_anew(facts: Facts) -> list[date]:

@@ -71,6 +71,24 @@ def test_the_first_finish_is_the_dates_own_else_the_time_phased_one() -> None:
     assert original_finish(replace(FACTS, baseline_dates=(), planned_values=later[:1])) is None
 
 
+@pytest.mark.parametrize(
+    ("approved_on", "finish"), [("2025-12-01", "2024-12-31"), ("2024-01-09", "2025-06-30")]
+)
+def test_a_plan_made_before_its_dates_were_changed_here_knows_the_original(
+    approved_on: str, finish: str
+) -> None:
+    points = tuple(
+        PlannedValue(name, DAY(on), DAY(day), D(1))
+        for name, on, day in (("v1", "2024-01-10", "2024-12-31"), ("v2", "2025-09-01", "2026-06-30"))
+    )
+    dates = (
+        BaselineDates(None, DAY("2024-01-01"), DAY("2025-06-30")),
+        BaselineDates(DAY(approved_on), DAY("2024-01-01"), DAY("2026-12-31"), "Board", "late"),
+    )
+    facts = replace(FACTS, baseline_dates=dates, planned_values=points)
+    assert original_finish(facts) == DAY(finish)
+
+
 @pytest.mark.parametrize(("dates", "finish"), [((), None), ((FIRST,), None), ((FIRST, SECOND), "2024-12-31")])
 def test_one_baseline_is_the_original_only_beside_a_later_one(
     dates: tuple[BaselineDates, ...], finish: str | None
