@@ -313,6 +313,13 @@ def _sources(verdict: Json, console: Console) -> None:
         )
 
 
+MET: Mapping[bool | None, tuple[str, str]] = {
+    True: ("✓", "met"),
+    False: ("✗", "not met"),
+    None: ("?", "unknown"),
+}
+
+
 def gates(rows: Iterable[Json], console: Console) -> None:
     """The gates of one or several projects with their criteria: the rows of `portico gates --json`."""
     project = None
@@ -327,13 +334,15 @@ def gates(rows: Iterable[Json], console: Console) -> None:
             if each.get("decided_on")
             else f"due {day(each.get('due_on'))}"
         )
+        if each.get("valid_until"):
+            when += f", valid until {day(each['valid_until'])}"
         console.print(
             _assembled(f"  {title}: ", (words(status_word), GATE_STYLES.get(status_word, "")), f", {when}")
         )
         if status_word in ("approved", "waived", "not_started"):
             continue
         for item in each.get("criteria") or ():
-            sign, word = ("✓", "met") if item.get("met") else ("✗", "not met")
+            sign, word = MET[item.get("met")]
             console.print(
                 printed(f"    {sign} {word}: {line(item.get('criterion'))}. {line(item.get('because'))}")
             )

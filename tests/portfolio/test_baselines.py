@@ -72,7 +72,8 @@ def test_the_first_finish_is_the_dates_own_else_the_time_phased_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("approved_on", "finish"), [("2025-12-01", "2024-12-31"), ("2024-01-09", "2025-06-30")]
+    ("approved_on", "finish"),
+    [("2025-12-01", "2024-12-31"), ("2024-01-10", "2024-12-31"), ("2024-01-09", "2025-06-30")],
 )
 def test_a_plan_made_before_its_dates_were_changed_here_knows_the_original(
     approved_on: str, finish: str

@@ -120,6 +120,22 @@ def permit() -> dict[str, Any]:
     return found
 
 
+ACCEPTED = {
+    "project": "OIT-002",
+    "gate": "G5",
+    "name": "Go-live acceptance",
+    "status": "approved",
+    "decided_on": "2026-10-01",
+    "valid_until": "2027-10-01",
+}
+UNPROVED = {
+    "project": "OIT-002",
+    "gate": "G6",
+    "name": "Benefits review",
+    "status": "in_progress",
+    "due_on": "2027-03-03",
+    "criteria": [{"criterion": "Users are content", "met": None, "because": "no survey was read"}],
+}
 SCREENS: dict[str, Callable[[Console], object]] = {
     "summary": lambda console: terminal.portfolio_summary(portfolio(), console),
     "plan": lambda console: terminal.plan_table(PLAN, console),
@@ -131,7 +147,7 @@ SCREENS: dict[str, Callable[[Console], object]] = {
     "explain_budget_variance": lambda console: terminal.explain(permit(), console, "budget_variance"),
     "explain_gate_status": lambda console: terminal.explain(permit(), console, "gate_status"),
     "gates": lambda console: terminal.gates(
-        [{**each, "project": "OIT-001"} for each in permit()["gates"]], console
+        [*({**each, "project": "OIT-001"} for each in permit()["gates"]), ACCEPTED, UNPROVED], console
     ),
 }
 
