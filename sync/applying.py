@@ -15,7 +15,7 @@ from portfolio.store.types import json_like
 from sync.assess import WHO
 from sync.crash import reach
 from sync.outcome import Report
-from sync.plan import Change
+from sync.plan import Change, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,17 @@ class Sent:
 
 
 def keep(db: Db, report: Report, sent: Sent, outcome: Outcome, at: datetime) -> None:
-    """Keeps what became of a patch in the open transaction: journal, registry, audit, quarantine, and the counts."""
-    if outcome.error is not None:
+    """Keeps what became of a patch in the open transaction: journal, registry, audit, quarantine, and the counts.
+
+    Of a patch that was taken in part, what was taken is a write, and the rest is refused.
+    """
+    left = _left(sent, outcome)
+    if outcome.error is not None and len(left) == len(sent.changes):
         _keep_failure(db, report, sent, outcome.error, at)
         return
+    taken = [change for change in sent.changes if change not in left]
     values = dict(outcome.shown.values) if outcome.shown else {}
-    for change in sent.changes:
+    for change in taken:
         shown = values.get(change.field)
         writes.remember(
             db,
@@ -55,8 +60,10 @@ def keep(db: Db, report: Report, sent: Sent, outcome: Outcome, at: datetime) -> 
         outcome.shown.version if outcome.shown else None,
         at,
     )
-    writes.settle(db, sent.number, "applied", at)
-    runs.release(db, sent.connection, "write", [sent.record], of_write=True)
+    writes.settle(db, sent.number, "applied", at, outcome.error.text if outcome.error else None)
+    entries = [_refusal(sent, left, outcome.error)] if outcome.error else []
+    runs.release(db, sent.connection, "write", [sent.record], of_write=True, but=entries)
+    runs.hold_back(db, entries, of_write=True, at=at, run_id=report.run_id)
     reach("apply.in_settle")
     audit.record(
         db,
@@ -68,12 +75,25 @@ def keep(db: Db, report: Report, sent: Sent, outcome: Outcome, at: datetime) -> 
         detail={
             "connection": sent.connection,
             "record": sent.record,
-            "changes": [journalled(change) for change in sent.changes],
+            "changes": [journalled(change) for change in taken],
             "answer": json_like(values),
         },
     )
-    report.applied += len(sent.changes)
+    report.applied += len(taken)
     report.records_written += 1
+    report.refused += len(entries)
+
+
+def _left(sent: Sent, outcome: Outcome) -> list[Change]:
+    """The changes that the tool did not make although it was asked: with an error all, but for those that it shows."""
+    if outcome.error is None or outcome.shown is None:
+        return [] if outcome.error is None else list(sent.changes)
+    shown = outcome.shown.values
+    return [
+        change
+        for change in sent.changes
+        if same(shown.get(change.field), change.before) and not same(shown.get(change.field), change.after)
+    ]
 
 
 def _keep_failure(db: Db, report: Report, sent: Sent, error: ConnectorError, at: datetime) -> None:
@@ -87,17 +107,22 @@ def _keep_failure(db: Db, report: Report, sent: Sent, error: ConnectorError, at:
         return
     report.refused += 1
     writes.settle(db, sent.number, "refused", at, error.text)
-    entry = {
+    entry = _refusal(sent, sent.changes, error)
+    runs.hold_back(db, [entry], of_write=True, at=at, run_id=report.run_id)
+
+
+def _refusal(sent: Sent, changes: Sequence[Change], error: ConnectorError) -> dict[str, Any]:
+    """The quarantine entry of changes that were refused."""
+    return {
         "connection": sent.connection,
         "kind": "write",
         "external_id": sent.record,
-        "external_key": sent.changes[0].label,
-        "field": ", ".join(sorted(change.field for change in sent.changes)),
-        "value": "; ".join(str(change.after) for change in sent.changes)[:500],
+        "external_key": changes[0].label,
+        "field": ", ".join(sorted(change.field for change in changes)),
+        "value": "; ".join(str(change.after) for change in changes)[:500],
         "reason": error.text,
         "fix": error.fix,
     }
-    runs.hold_back(db, [entry], of_write=True, at=at, run_id=report.run_id)
 
 
 def journalled(change: Change) -> dict[str, Any]:

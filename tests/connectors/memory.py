@@ -21,7 +21,15 @@ from connectors.base import (
     Stream,
     Target,
 )
-from connectors.errors import Conflict, ConnectorError, ContractBroken, NotFound, OutcomeUnknown, ReadOnly
+from connectors.errors import (
+    Conflict,
+    ConnectorError,
+    ContractBroken,
+    Invalid,
+    NotFound,
+    OutcomeUnknown,
+    ReadOnly,
+)
 
 
 @dataclass
@@ -43,7 +51,8 @@ class MemoryTool:
 
     `faults` are met by the next requests, one each (None: that one passes). `hidden` are records that the account may not
     see, `unlisted` those that its list of ids lacks. `shuffle` gives the records of a page in another order, `twice` gives each
-    page twice. `asking` is called by each request before it is answered.
+    page twice. `asking` is called by each request before it is answered. Fields that are `stubborn` stay as they were while
+    the rest of a write is taken.
     """
 
     began: datetime = datetime(2026, 7, 1, tzinfo=UTC)
@@ -59,6 +68,7 @@ class MemoryTool:
     versions: bool = True
     hidden: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
+    stubborn: set[str] = field(default_factory=set)
     faults: list[ConnectorError | None] = field(default_factory=list)
     shuffle: random.Random | None = None
     twice: bool = False
@@ -191,7 +201,8 @@ class Memory:
         for patch in patches:
             self._tool.asked()
             try:
-                yield Outcome(patch, shown=self._write(patch))
+                shown = self._write(patch)
+                yield Outcome(patch, shown=shown, error=self._passed_over(patch, shown))
             except (NotFound, Conflict, OutcomeUnknown) as error:
                 yield Outcome(patch, error=error)
 
@@ -235,7 +246,11 @@ class Memory:
             shown = self._shown(patch.target)
         if not shown.exists or shown.id is None:
             raise NotFound(f"{self.name} has no record {patch.target.id}.")
-        changed = {name: value for name, value in patch.values.items() if shown.values.get(name) != value}
+        changed = {
+            name: value
+            for name, value in patch.values.items()
+            if shown.values.get(name) != value and name not in self._tool.stubborn
+        }
         if not changed:
             return shown
         if patch.version is not None and patch.version != shown.version:
@@ -252,3 +267,12 @@ class Memory:
         if self._tool.lose_answers:
             raise OutcomeUnknown(f"{self.name} did not answer.", fix="The next run reads and compares.")
         return self._shown(patch.target)
+
+    def _passed_over(self, patch: Patch, shown: Shown) -> Invalid | None:
+        left = [name for name in patch.values if name in self._tool.stubborn]
+        left = [name for name in left if shown.values.get(name) != patch.values[name]]
+        return (
+            Invalid(f"{self.name} left {', '.join(left)} as it was.", fix="Let it be written.")
+            if left
+            else None
+        )

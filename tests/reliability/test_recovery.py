@@ -79,6 +79,29 @@ def test_a_record_edited_between_the_look_and_the_write_is_left_for_the_next_run
     assert tool.rows["p0"].values["u_rag"] == "Green"
 
 
+def test_of_a_patch_that_was_taken_in_part_the_rest_is_refused(village: Village) -> None:
+    tool = village.tools["snow"]
+    tool.stubborn = {"u_rag"}
+    report = village.run()
+    village.check(quiet=True)
+    with village.store.reading() as db:
+        held = [(each["external_id"], each["field"], each["fix"]) for each in runs.quarantined(db)]
+        told = [each["detail"] for each in audit.entries(db) if each["what"] == "write"]
+    written = {change["field"] for each in told if each["connection"] == "snow" for change in each["changes"]}
+    assert held == [(f"p{number}", "u_rag", "Let it be written.") for number in range(3)]
+    assert written == {"u_done", "u_why", "u_at"}
+    assert (report.refused, report.outcome) == (3, "findings")
+    effects = len(tool.write_log)
+    village.run()
+    assert len(tool.write_log) == effects
+
+    tool.stubborn = set()
+    village.run()
+    with village.store.reading() as db:
+        assert runs.quarantined(db) == []
+    assert {tool.rows[f"p{number}"].values["u_rag"] for number in range(3)} == {"Green"}
+
+
 def test_a_write_without_an_answer_that_no_look_finds_is_audited_as_unclear(village: Village) -> None:
     assert village.killed_run("apply.after_intent")
     village.run()

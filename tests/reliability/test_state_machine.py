@@ -31,6 +31,7 @@ EXAMPLES = int(os.environ.get("PORTICO_HISTORIES", "5000" if os.environ.get("POR
 STEPS = 30
 PROJECTS = st.integers(0, 3)
 PARTS = st.sampled_from("abc")
+OURS = ("u_rag", "u_done", "u_at", "done", "rag", "variance")
 TOOLS = st.sampled_from(["snow", "work", "ledger"])
 FINISHES = {"2026-12-31": "green", "2027-03-15": "amber", "2027-12-31": "red", "soon": "unknown"}
 """Forecast finishes of a project of 2026 and what 15 and 25 percent make of them; the last is no day."""
@@ -121,6 +122,10 @@ class Life(RuleBasedStateMachine):
     @rule(tool=TOOLS, on=st.booleans())
     def lose_answers(self, tool: str, on: bool) -> None:  # noqa: FBT001  hypothesis names it
         self.tools[tool].lose_answers = on
+
+    @rule(tool=TOOLS, fields=st.sets(st.sampled_from(OURS), max_size=2))
+    def leave_fields_as_they_are(self, tool: str, fields: set[str]) -> None:
+        self.tools[tool].stubborn = fields
 
     @rule(tool=TOOLS, seed=st.integers(0, 9), twice=st.booleans(), size=st.sampled_from([1, 3, 6]))
     def give_pages_otherwise(self, tool: str, seed: int, twice: bool, size: int) -> None:  # noqa: FBT001  as above
@@ -220,6 +225,7 @@ class Life(RuleBasedStateMachine):
             )
             tool.faults.clear()
             tool.hidden.clear()
+            tool.stubborn = set()
 
     def _check(self) -> None:
         village = self.village
