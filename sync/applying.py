@@ -89,11 +89,7 @@ def _left(sent: Sent, outcome: Outcome) -> list[Change]:
     if outcome.error is None or outcome.shown is None:
         return [] if outcome.error is None else list(sent.changes)
     shown = outcome.shown.values
-    return [
-        change
-        for change in sent.changes
-        if same(shown.get(change.field), change.before) and not same(shown.get(change.field), change.after)
-    ]
+    return [change for change in sent.changes if same(shown.get(change.field), change.before)]
 
 
 def _keep_failure(db: Db, report: Report, sent: Sent, error: ConnectorError, at: datetime) -> None:

@@ -166,6 +166,32 @@ def test_a_plain_graph_is_read_and_written_once(planner: Planner) -> None:
     assert len(planner.census(Stream("task", "plan1")).ids or ()) == 2
 
 
+def test_a_plan_whose_tasks_are_hidden_is_not_empty() -> None:
+    app = flask.Flask("shy-graph")
+
+    @app.get("/planner/plans/plan1")
+    def plan() -> Any:
+        return {"id": "plan1", "title": "Rollout"}
+
+    @app.get("/planner/plans/plan1/<part>")
+    def hidden(part: str) -> Any:
+        return {"error": {"code": "Forbidden", "message": part}}, 403
+
+    server = serve(app)
+    try:
+        http = Http(server.url, auth=bearer("token"), secrets=(), requests_per_second=1000)
+        planner = Planner("planner", http, read_only=True, plans=("plan1",))
+        (last,) = planner.pull(Stream("task", "plan1"), None)
+        census = planner.census(Stream("task", "plan1"))
+    finally:
+        server.stop()
+    assert (last.last, last.complete) == (True, False)
+    assert [(each.id, each.reason) for each in last.rejects] == [
+        ("Rollout", "its tasks are hidden from this account")
+    ]
+    assert census.ids is None
+
+
 def test_a_salesforce_that_does_not_name_the_account_is_known_by_its_organization() -> None:
     app = flask.Flask("plain-salesforce")
 

@@ -598,6 +598,35 @@ def test_a_look_after_a_read_asks_for_what_may_be_ours_and_a_later_one_again(sit
     assert look(planner, later).exists
 
 
+def test_a_status_task_that_a_person_signed_for_is_found_in_what_was_read(site: Site) -> None:
+    address = f"https://portico.example/projects/{dict(STATUS.key)['marker']}#portico-status"
+    task = site.tenant.add_task(site.plan, "Renamed", references={reference_key(address): NOTE})
+    planner = site.connect()
+    read(planner)
+    assert look(planner).id == task
+
+
+def test_a_status_task_made_since_the_read_is_no_second_one(site: Site) -> None:
+    planner, other = site.connect(), site.connect()
+    read(planner)
+    made = push(other, look(other))
+    assert push(planner, Shown(STATUS, exists=False)).id == made.id
+    assert len(site.tenant.tasks) == 1
+
+
+def test_what_was_read_is_known_to_be_named(site: Site) -> None:
+    spent: list[int] = []
+    for reads in (False, True):
+        planner = site.connect(plans=(PLAN,))
+        if reads:
+            read(planner)
+        shown = look(planner)
+        before = site.counted.requests
+        push(planner, shown, {RAG: f"category1{len(spent)}"})
+        spent.append(site.counted.requests - before)
+    assert spent[1] < spent[0]
+
+
 def test_hidden_tasks_are_not_gone(site: Site) -> None:
     targets = [Target("task", id=site.tenant.add_task(site.plan, "Task")) for _ in range(3)]
     site.tenant.remove_task(str(targets[0].id))

@@ -71,6 +71,15 @@ def test_the_first_finish_is_the_dates_own_else_the_time_phased_one() -> None:
     assert original_finish(replace(FACTS, baseline_dates=(), planned_values=later[:1])) is None
 
 
+def test_a_plan_of_an_unknown_day_knows_the_original() -> None:
+    points = tuple(
+        PlannedValue(name, on, DAY(day), D(1))
+        for name, on, day in (("v1", None, "2024-12-31"), ("v2", DAY("2025-09-01"), "2026-06-30"))
+    )
+    dates = (BaselineDates(None, DAY("2024-01-01"), DAY("2025-06-30")), SECOND)
+    assert original_finish(replace(FACTS, baseline_dates=dates, planned_values=points)) == DAY("2024-12-31")
+
+
 @pytest.mark.parametrize(
     ("approved_on", "finish"),
     [("2025-12-01", "2024-12-31"), ("2024-01-10", "2024-12-31"), ("2024-01-09", "2025-06-30")],

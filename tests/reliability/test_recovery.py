@@ -6,9 +6,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from connectors.base import Outcome, Patch, Shown, Target
+from connectors.errors import Invalid
 from portfolio.store import audit, runs, writes
 from portfolio.store.tables import source_record, write
 from sync import crash
+from sync.applying import Sent, keep
+from sync.outcome import Report
+from sync.plan import Change
 from tests.reliability.village import Village, item, line, project, steps
 
 
@@ -79,6 +84,24 @@ def test_a_record_edited_between_the_look_and_the_write_is_left_for_the_next_run
     assert tool.rows["p0"].values["u_rag"] == "Green"
 
 
+def quarantined_since(village: Village) -> list[object]:
+    with village.store.reading() as db:
+        return [each["since"] for each in runs.quarantined(db)]
+
+
+def test_of_a_patch_with_a_refused_field_one_that_the_tool_reshaped_was_taken(village: Village) -> None:
+    target = Target("pm_project", "p0", fields=("u_rag", "u_cost"))
+    changes = [
+        Change("snow", "p0", "PRJ0", "PRJ0", "rag_cost", name, None, "RED", "why", first=True)
+        for name in target.fields
+    ]
+    outcome = Outcome(Patch(target, {}), Shown(target, True, "p0", {"u_cost": "red"}), Invalid("u_rag stays"))
+    with village.store.transaction() as db:
+        keep(db, Report("R1"), Sent(1, "snow", "p0", changes), outcome, village.now)
+        assert [name for _, _, name in writes.owned(db)] == ["u_cost"]
+        assert [each["field"] for each in runs.quarantined(db)] == ["u_rag"]
+
+
 def test_of_a_patch_that_was_taken_in_part_the_rest_is_refused(village: Village) -> None:
     tool = village.tools["snow"]
     tool.stubborn = {"u_rag"}
@@ -91,9 +114,14 @@ def test_of_a_patch_that_was_taken_in_part_the_rest_is_refused(village: Village)
     assert held == [(f"p{number}", "u_rag", "Let it be written.") for number in range(3)]
     assert written == {"u_done", "u_why", "u_at"}
     assert (report.refused, report.outcome) == (3, "findings")
-    effects = len(tool.write_log)
+    assert report.applied == sum(len(each.write_log) for each in village.tools.values())
+    effects, since = len(tool.write_log), quarantined_since(village)
     village.run()
     assert len(tool.write_log) == effects
+    village.tools["work"].put("w00", item("PRJ0", "done"), "work_item")
+    village.run()
+    assert len(tool.write_log) > effects
+    assert quarantined_since(village) == since
 
     tool.stubborn = set()
     village.run()
