@@ -75,7 +75,8 @@ class Nemesis:
             return
         holders = self.holders()
         victim = self.chance.choice([each for each in awake if each.pid in holders] or awake)
-        os.kill(victim.pid or 0, signal.SIGSTOP)
+        if not _signalled(victim, signal.SIGSTOP):
+            return
         self.frozen.append(victim)
         self.done["frozen"] += 1
         if victim.pid in holders and self.chance.random() < 0.5:
@@ -98,11 +99,7 @@ class Nemesis:
     def wake(self) -> None:
         """SIGCONT to the one that has been frozen longest."""
         if self.frozen:
-            self.resume(self.frozen.pop(0))
-
-    def resume(self, process: ForkServerProcess) -> None:
-        if process.pid and process.is_alive():
-            os.kill(process.pid, signal.SIGCONT)
+            _signalled(self.frozen.pop(0), signal.SIGCONT)
 
     def edit(self) -> None:
         """People change records, and our fields by hand, in both tools."""
@@ -123,6 +120,15 @@ class Nemesis:
         for each in self.working:
             each.kill()
             each.join(10)
+
+
+def _signalled(process: ForkServerProcess, number: signal.Signals) -> bool:
+    """Whether the process got the signal; one that has just ended gets none."""
+    try:
+        os.kill(process.pid or 0, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.fixture
