@@ -24,7 +24,7 @@ from portfolio.store.database import open_store
 from portfolio.store.tables import metadata
 from sandbox.city import Size, build, day
 from sandbox.servicenow import USER
-from sandbox.tools import start
+from sandbox.tools import ENVIRONMENT, start
 from sync.cli import main
 from sync.wiring import policy
 from tests.connectors.graph_wire import Wire
@@ -168,11 +168,12 @@ def _loaded(config: Path, _text: bytes, environment: tuple[tuple[str, str], ...]
 
 
 def run(*arguments: str | Path, environment: Mapping[str, str]) -> Ran:
-    """The program in this process; signals and logging are as before afterwards."""
+    """The program in this process, with no secrets but those given; signals and logging are as before afterwards."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
     out, err = io.StringIO(), io.StringIO()
     with (
         _as_it_was(),
-        mock.patch.dict(os.environ, {"COLUMNS": "80", **environment}),
+        mock.patch.dict(os.environ, {**inherited, "COLUMNS": "80", **environment}, clear=True),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
