@@ -10,7 +10,7 @@ from sqlalchemy import Connection as Db
 from config import hours
 from config.settings import Settings
 from portfolio.store import runs
-from sync.plan import FLIPS, Drift, Written
+from sync.plan import FLIPS, Drift, Written, told
 
 SETTLED = timedelta(days=7)
 """A value that stood for so long is no longer fought over: its flips are counted anew."""
@@ -44,7 +44,7 @@ def note_parked(db: Db, names: Collection[str], drift: Iterable[Drift], at: date
     fields: dict[str, list[str]] = defaultdict(list)
     for each in drift:
         if each.policy == "parked":
-            fields[each.connection].append(f"{each.label} {each.field} (shows {each.shown!r})")
+            fields[each.connection].append(f"{each.label} {each.field} (shows {told(each.shown)})")
     for name in names:
         if name not in fields:
             runs.clear_alarm(db, name, "ping_pong")

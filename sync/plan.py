@@ -156,6 +156,11 @@ def same(one: Plain, other: Plain) -> bool:
     return moments[0] is not None and moments[1] is not None and moments[0] == moments[1]
 
 
+def told(value: Plain) -> str:
+    """A value as a message shows it: a number in digits, anything else in quotes."""
+    return format(value, "f") if isinstance(value, Decimal) else repr(value)
+
+
 def _change(wish: Wish, shown: Plain, written: Written | None, why: str) -> Change:
     return Change(
         wish.connection,
@@ -191,7 +196,7 @@ def _restore(wish: Wish, shown: Plain, written: Written) -> Change | Drift:
     flips = written.flips + 1 if same(written.value, wish.value) else 0
     if flips > FLIPS:
         return Drift(wish.connection, wish.label, wish.field, written.value, shown, "parked")
-    change = _change(wish, shown, written, f"restored, it was changed by hand to {shown!r}; {wish.why}")
+    change = _change(wish, shown, written, f"restored, it was changed by hand to {told(shown)}; {wish.why}")
     return replace(change, flips=flips)
 
 

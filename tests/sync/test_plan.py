@@ -67,6 +67,15 @@ def test_a_value_changed_by_hand_is_restored_kept_or_reported() -> None:
     assert reported.drift[0].policy == "report"
 
 
+def test_a_number_that_was_changed_by_hand_is_told_in_digits() -> None:
+    written = {"done": Written(Decimal("0.3"), Decimal("0.3"))}
+    (restored,) = planned(
+        wish("done", Decimal("0.3")), shown={"done": Decimal("0.50")}, written=written
+    ).changes
+
+    assert restored.why == "restored, it was changed by hand to 0.50; because"
+
+
 def test_a_value_put_back_too_often_is_parked_until_the_wish_changes() -> None:
     def after(flips: int, value: str = "Red") -> Plan:
         return planned(
