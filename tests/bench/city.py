@@ -9,13 +9,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sandbox.city import build
+from sandbox.city import build, day
 from sandbox.tools import start
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    with start(build("city", datetime.now(UTC).date()), folder) as sandbox:
+    with start(build("city", day(datetime.now(UTC))), folder) as sandbox:
         text = re.sub(r"requests_per_second: \d+", "requests_per_second: 1000", sandbox.configuration())
         (folder / "portico.yaml").write_text(text, encoding="utf-8")
         print(json.dumps(sandbox.environment), flush=True)
