@@ -269,10 +269,8 @@ class Memory:
         return self._shown(patch.target)
 
     def _passed_over(self, patch: Patch, shown: Shown) -> Invalid | None:
-        left = [name for name in patch.values if name in self._tool.stubborn]
-        left = [name for name in left if shown.values.get(name) != patch.values[name]]
-        return (
-            Invalid(f"{self.name} left {', '.join(left)} as it was.", fix="Let it be written.")
-            if left
-            else None
-        )
+        missed = {name for name, value in patch.values.items() if shown.values.get(name) != value}
+        left = sorted(missed & self._tool.stubborn)
+        if not left:
+            return None
+        return Invalid(f"{self.name} left {', '.join(left)} as it was.", fix="Let it be written.")

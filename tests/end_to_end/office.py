@@ -23,6 +23,7 @@ from config.settings import Settings
 from portfolio.store.database import open_store
 from portfolio.store.tables import metadata
 from sandbox.city import Size, build, day
+from sandbox.city.build import TIMEZONE
 from sandbox.servicenow import USER
 from sandbox.tools import ENVIRONMENT, start
 from sync.cli import main
@@ -36,7 +37,7 @@ SLOW, FAST = "requests_per_second: 50", "requests_per_second: 1000"
 TOLD_BY = ("jira", "snow")
 """Tools whose log names the records as Portico does."""
 WEB_TOOLS = ("jira", "snow", "odata", "salesforce", "planner")
-HERE = ZoneInfo("America/New_York")
+HERE = ZoneInfo(TIMEZONE)
 """The zone of the city's portfolio."""
 Rows = list[dict[str, Any]]
 
