@@ -9,10 +9,11 @@ that nobody has decided.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from config.presets import Criterion, Gate, GatePack
 from portfolio.facts import Condition, Decision, Deliverable, Facts, Milestone, Source
+from portfolio.shown import figure
 
 PASSED = ("approved", "approved_with_conditions", "waived")
 
@@ -298,10 +299,10 @@ def _metric(criterion: Criterion, metrics: Mapping[str, Decimal | None]) -> Chec
     if value is None:
         return False, f"The {name} is unknown.", None
     if criterion.at_least is not None and value < criterion.at_least:
-        return False, f"The {name} is {value:f}, below {criterion.at_least}.", None
+        return False, f"The {name} is {figure(value, ROUND_FLOOR)}, below {criterion.at_least}.", None
     if criterion.at_most is not None and value > criterion.at_most:
-        return False, f"The {name} is {value:f}, above {criterion.at_most}.", None
-    return True, f"The {name} is {value:f}.", None
+        return False, f"The {name} is {figure(value, ROUND_CEILING)}, above {criterion.at_most}.", None
+    return True, f"The {name} is {figure(value, ROUND_FLOOR)}.", None
 
 
 def _field(criterion: Criterion, facts: Facts) -> Checked:

@@ -24,6 +24,11 @@ def rounded(value: Decimal | None) -> Decimal | None:
     return None if value is None else value.quantize(_SIX_PLACES, ROUND_HALF_UP).normalize() + 0
 
 
+def figure(value: Decimal, rounding: str) -> str:
+    """A figure in a sentence, with at most six places and none in vain, rounded as `decimal` names it."""
+    return f"{value.quantize(_SIX_PLACES, rounding).normalize() + 0:f}"
+
+
 def instant(value: datetime | None) -> str | None:
     """An instant as UTC ISO 8601 with Z."""
     if value is None:

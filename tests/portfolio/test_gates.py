@@ -327,6 +327,25 @@ def test_metric_criterion(value: str | None, met: bool) -> None:  # noqa: FBT001
     assert not checked(criterion, {})
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("0.6428571428571428571428571429", "The cpi is 0.642857, below 0.9."),
+        ("0.89999999", "The cpi is 0.899999, below 0.9."),
+        ("0.9", "The cpi is 0.9."),
+        ("1.09999999", "The cpi is 1.099999."),
+        ("1.10000001", "The cpi is 1.100001, above 1.1."),
+        ("-1E-9", "The cpi is -0.000001, below 0.9."),
+    ],
+)
+def test_a_metric_is_told_in_few_places_and_on_its_own_side_of_the_limit(value: str, told: str) -> None:
+    criterion = Criterion(key="k", text="t", kind="metric", metric="cpi", at_least=D("0.9"), at_most=D("1.1"))
+    gate = Gate(key="G1", name="One", criteria=(criterion,))
+    pack = GatePack(id="one", version=1, title="One", sources=(), gates=(gate,))
+    (result,) = gates.judge_gates(facts(), pack, {"cpi": D(value)}, TODAY)
+    assert result.criteria[0].because == told
+
+
 def test_field_milestone_and_attestation_criteria() -> None:
     field = Criterion(key="k", text="t", kind="field", field="budget_codes")
     assert checked(field, {"budget_codes": ("1402",)})
