@@ -320,9 +320,8 @@ def _quality(facts: Facts, rule: Rule, tickets: TicketCounts, previous: str | No
         return unknown(rule, reason)
     inputs: dict[str, Input] = {"breached": tickets.breached, "clocked": tickets.clocked}
     if tickets.clocked < max(rule.minimum, 1):
-        return unknown(
-            rule, f"{tickets.clocked} open tickets have a clock, too few to measure quality by.", inputs
-        )
+        text = f"Too few open tickets have a clock to measure quality by: {tickets.clocked}."
+        return unknown(rule, text, inputs)
     ratio = Ratio(Decimal(tickets.breached), Decimal(tickets.clocked))
     result = colour(ratio, rule, previous)
     because = (

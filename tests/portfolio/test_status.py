@@ -143,6 +143,14 @@ def test_quality_limits(breached: int, clocked: int, wanted: str) -> None:
     assert judged(tickets=counts)["quality"].value == wanted
 
 
+def test_how_many_tickets_are_too_few_is_told_of_one_as_of_several() -> None:
+    found = judged(tickets=TicketCounts(open=1, clocked=1))["quality"]
+    assert (found.value, found.because) == (
+        "unknown",
+        "Too few open tickets have a clock to measure quality by: 1.",
+    )
+
+
 @pytest.mark.parametrize(
     ("facts", "because"),
     [
